@@ -62,7 +62,7 @@ class HubError(Exception):
         return f"{self.code}: {self.text('en')}"
 
 
-class Refusal(HubError):  # noqa: N818 - a judgement, not a fault
+class Refusal(HubError):
     """The call was judged and is not accepted; nothing of it was stored, a resend is judged anew."""
 
 

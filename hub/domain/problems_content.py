@@ -123,7 +123,7 @@ CONTENT_PROBLEMS: tuple[Problem, ...] = (
         vi="Cấu trúc phần tệp đính kèm không đúng quy định.",
         en="The attachment part is not of the required shape.",
         action_vi="Kiểm tra AttachmentEncoded/Attachment: mỗi tệp có ContentId, AttachmentName và nội dung.",
-        action_en="Check AttachmentEncoded/Attachment: each file needs ContentId, AttachmentName and content.",
+        action_en="Check AttachmentEncoded/Attachment: each needs ContentId, AttachmentName and content.",
     ),
     Problem(
         code="parts_invalid",

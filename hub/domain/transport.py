@@ -133,7 +133,7 @@ FIRST_STATE_OF_STATUS = _S.QUEUED
 """Statuses carry no file and no signature: there is nothing to verify."""
 
 
-class IllegalTransition(HubError):  # noqa: N818 - an illegal move is recorded, not a failure of the hub
+class IllegalTransition(HubError):
     """A move that the table does not know."""
 
     def __init__(self, state: DeliveryState, event: DeliveryEvent) -> None:
