@@ -1,0 +1,92 @@
+"""A key with its certificate and chain, loaded once and kept as objects.
+
+Loading and checking an RSA key costs a hundred times more than using it, so a `Credential` holds the key
+object for the life of the process. It is never pickled, logged or written back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asn1crypto import pem, x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+    pkcs12,
+)
+
+from signing.certificates import common_name, load_certificate, load_certificates
+from signing.errors import CredentialUnusable
+
+SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """Who signs: certificate, issuing chain (roots included or not), private key."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+    key: SigningKey = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The holder's name."""
+        return common_name(self.certificate)
+
+    @classmethod
+    def from_pem(cls, blob: bytes, *, passphrase: bytes | None = None) -> Credential:
+        """Key, certificate and chain from one PEM text; the certificate that fits the key is the signer's."""
+        certificates = load_certificates(blob)
+        keys = [der for name, _, der in pem.unarmor(blob, multiple=True) if "PRIVATE KEY" in name]
+        if len(keys) != 1:
+            raise CredentialUnusable(f"expected one private key, found {len(keys)}")
+        try:
+            key = load_der_private_key(keys[0], None) if passphrase is None else _pem_key(blob, passphrase)
+        except (ValueError, TypeError) as error:
+            raise CredentialUnusable("the private key cannot be read", code="credential_key") from error
+        return cls._fit(key, certificates)
+
+    @classmethod
+    def from_pkcs12(cls, blob: bytes, *, passphrase: bytes | None) -> Credential:
+        """Key, certificate and chain from a PKCS#12 file. The passphrase is tried once."""
+        try:
+            key, certificate, others = pkcs12.load_key_and_certificates(blob, passphrase)
+        except ValueError as error:
+            raise CredentialUnusable(
+                "wrong passphrase or damaged file", code="credential_passphrase"
+            ) from error
+        if key is None:
+            raise CredentialUnusable("the file holds no private key", code="credential_key")
+        parsed = [load_certificate(c.public_bytes(Encoding.DER)) for c in (certificate, *others) if c]
+        return cls._fit(key, [c for c in parsed if c is not None])
+
+    @classmethod
+    def from_file(cls, path: Path, *, passphrase: bytes | None = None) -> Credential:
+        """A PEM or PKCS#12 file, told apart by its bytes."""
+        try:
+            blob = path.read_bytes()
+        except OSError as error:
+            raise CredentialUnusable(f"cannot read {path}") from error
+        if pem.detect(blob):
+            return cls.from_pem(blob, passphrase=passphrase)
+        return cls.from_pkcs12(blob, passphrase=passphrase)
+
+    @classmethod
+    def _fit(cls, key: object, certificates: list[x509.Certificate]) -> Credential:
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+            raise CredentialUnusable("a key of this kind cannot sign", code="credential_key")
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for certificate in certificates:
+            if certificate["tbs_certificate"]["subject_public_key_info"].dump() == public:
+                chain = tuple(c for c in certificates if c is not certificate)
+                return cls(certificate=certificate, chain=chain, key=key)
+        raise CredentialUnusable("no certificate fits the private key", code="credential_certificate")
+
+
+def _pem_key(blob: bytes, passphrase: bytes) -> object:
+    return load_pem_private_key(blob, passphrase)

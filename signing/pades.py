@@ -1,0 +1,233 @@
+"""Signing a PDF: one appended revision, PAdES baseline B [EN 319 142-1 §6.3].
+
+Signing only appends: no input byte changes, the cross-reference form and /ID stay, metadata is not
+rewritten, earlier signatures keep their verdicts. Never certifying unless asked: those who sign later must
+be able to add their fields. Refused: what an earlier signature has locked (DocMDP P=1), encrypted files,
+XFA forms, files that are no PDF. The key is an object loaded once (`Credential`) and /Contents has a fixed
+reserve, so there is no dry run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from pyhanko.pdf_utils import generic, layout
+from pyhanko.pdf_utils.content import PdfContent
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields, signers
+from pyhanko.sign.general import SigningError as LibrarySigningError
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation import read_certification_data
+from pyhanko.stamp import StaticStampStyle
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from signing.appearance import Appearance, above_name, draw, over_left_third
+from signing.credentials import Credential
+from signing.errors import DocumentRefused, SigningError
+from signing.report import Role
+
+RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
+DIGEST = "sha256"
+
+# The library warns of every oddity of its input; ours become findings or refusals.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureOptions:
+    """What may be chosen beside key and look; the defaults are right for official letters."""
+
+    field_name: str | None = None
+    reason: str | None = None
+    location: str | None = None
+    certify: bool = False
+    plain_pkcs7: bool = False
+    timestamper: TimeStamper | None = None
+
+
+class _KeySigner(signers.Signer):
+    """pyHanko's signer around a key object that is already loaded."""
+
+    def __init__(self, credential: Credential) -> None:
+        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+        store.register_multiple(credential.chain)
+        super().__init__(signing_cert=credential.certificate, cert_registry=store, embed_roots=False)
+        self._key = credential.key
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        if isinstance(self._key, ec.EllipticCurvePrivateKey):
+            return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return self._key.sign(data)
+
+
+class _AppendOnlyWriter(IncrementalPdfFileWriter):
+    """Incremental writer that leaves document metadata and /ID as they are."""
+
+    @classmethod
+    def _handle_id(cls, prev: PdfFileReader) -> generic.ArrayObject:
+        try:
+            kept = prev.trailer["/ID"]
+        except KeyError:
+            made: generic.ArrayObject = super()._handle_id(prev)  # type: ignore[no-untyped-call]
+            return made
+        return generic.ArrayObject(generic.ByteStringObject(part.original_bytes) for part in kept)
+
+    def _update_meta(self) -> None:
+        """Signing changes nothing about the document, its dates included."""
+
+
+class _Drawing(PdfContent):
+    """A one-page PDF made by `signing.appearance`, imported as a form."""
+
+    def __init__(self, pdf: bytes) -> None:
+        super().__init__()
+        self._pdf = pdf
+
+    def render(self) -> bytes:
+        writer = self._ensure_writer
+        form = writer.import_page_as_xobject(PdfFileReader(io.BytesIO(self._pdf)), page_ix=0)
+        self.resources.xobject["/Drawing"] = form
+        left, bottom, right, top = form.get_object()["/BBox"]
+        self.box = layout.BoxConstraints(width=abs(right - left), height=abs(top - bottom))
+        return b"/Drawing Do"
+
+
+def sign_pdf(
+    pdf: bytes,
+    credential: Credential,
+    *,
+    now: datetime,
+    appearance: Appearance | None = None,
+    options: SignatureOptions | None = None,
+) -> bytes:
+    """The PDF with one more signature; visible if an appearance is given. Not to be called inside an event
+    loop.
+    """
+    chosen = options or SignatureOptions()
+    try:
+        return asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=chosen))
+    except (PdfError, LibrarySigningError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
+
+
+def sign_letter(
+    pdf: bytes,
+    *,
+    person: Credential,
+    organisation: Credential,
+    now: datetime,
+    stamp_time: datetime | None = None,
+) -> bytes:
+    """Both signatures that give an e-document its value [NĐ 30/2020 Đ.5]: the person's, then the stamp over
+    it.
+    """
+    place = above_name(pdf, person.name)
+    look = Appearance(role=Role.SIGNER, place=place, text=person.name)
+    signed = sign_pdf(pdf, person, now=now, appearance=look)
+    stamp = Appearance(role=Role.ORGANISATION, place=over_left_third(place), text=organisation.name)
+    return sign_pdf(signed, organisation, now=stamp_time or now, appearance=stamp)
+
+
+async def _sign(
+    pdf: bytes,
+    credential: Credential,
+    *,
+    now: datetime,
+    appearance: Appearance | None,
+    options: SignatureOptions,
+) -> bytes:
+    writer = _AppendOnlyWriter(io.BytesIO(pdf), strict=False)
+    _refuse_unsignable(writer.prev)
+    name = options.field_name or _free_name(writer.prev)
+    signer = signers.PdfSigner(
+        _metadata(name, options),
+        signer=_KeySigner(credential),
+        timestamper=options.timestamper,
+        stamp_style=_style(appearance),
+        new_field_spec=_field(name, appearance),
+    )
+    session = signer.init_signing_session(writer)
+    session.system_time = now
+    reserve = RESERVE_TIMESTAMPED if options.timestamper else RESERVE_PLAIN
+    prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
+    digest, out = prepared.digest_tbs_document()
+    signed_time = now if options.plain_pkcs7 else None
+    await prepared.perform_signature(
+        document_digest=digest.document_digest,
+        pdf_cms_signed_attrs=PdfCMSSignedAttributes(signing_time=signed_time),
+    )
+    out.seek(0)
+    made: bytes = out.read()
+    if not made.startswith(pdf):
+        raise SigningError("signing would have changed existing bytes", code="not_appended")
+    return made
+
+
+def _metadata(name: str, options: SignatureOptions) -> signers.PdfSignatureMetadata:
+    plain = fields.SigSeedSubFilter.ADOBE_PKCS7_DETACHED
+    return signers.PdfSignatureMetadata(
+        field_name=name,
+        md_algorithm=DIGEST,
+        reason=options.reason,
+        location=options.location,
+        certify=options.certify,
+        docmdp_permissions=fields.MDPPerm.FILL_FORMS,
+        subfilter=plain if options.plain_pkcs7 else fields.SigSeedSubFilter.PADES,
+    )
+
+
+def _style(appearance: Appearance | None) -> StaticStampStyle | None:
+    if appearance is None:
+        return None
+    edge_to_edge = layout.SimpleBoxLayoutRule(
+        x_align=layout.AxisAlignment.ALIGN_MID,
+        y_align=layout.AxisAlignment.ALIGN_MID,
+        margins=layout.Margins(),
+    )
+    return StaticStampStyle(
+        border_width=0,
+        background=_Drawing(draw(appearance)),
+        background_opacity=1.0,
+        background_layout=edge_to_edge,
+    )
+
+
+def _field(name: str, appearance: Appearance | None) -> fields.SigFieldSpec:
+    if appearance is None:
+        return fields.SigFieldSpec(sig_field_name=name)
+    return fields.SigFieldSpec(sig_field_name=name, on_page=appearance.place.page, box=appearance.place.box)
+
+
+def _free_name(reader: PdfFileReader) -> str:
+    taken = {name for name, _, _ in fields.enumerate_sig_fields(reader)}
+    number = len(taken) + 1
+    while f"Signature{number}" in taken:
+        number += 1
+    return f"Signature{number}"
+
+
+def _refuse_unsignable(reader: PdfFileReader) -> None:
+    if reader.encrypted:
+        raise DocumentRefused("the PDF is encrypted", code="pdf_encrypted")
+    try:
+        form: Any = reader.root["/AcroForm"]
+    except KeyError:
+        form = {}
+    if "/XFA" in form:
+        raise DocumentRefused("XFA forms cannot be signed", code="pdf_xfa")
+    certification = read_certification_data(reader)
+    if certification is not None and certification.permission is fields.MDPPerm.NO_CHANGES:
+        raise DocumentRefused("an earlier signature forbids any change", code="pdf_locked")
