@@ -9,7 +9,7 @@ returns the DSN of the hub's role (owner of its database, not a superuser). `sto
 - *Durability* is set on the command line, where no file in the cluster can turn it off.
 - *One hub to a home*: an flock, held for life and let go by the kernel, however the hub ends.
 - *Hub killed*: the server goes on; the next start finds its postmaster (pid file, name and working directory
-  must agree, so a reused pid is not mistaken for it) and takes it over, or shuts it down if it does not answer.
+  must agree: a reused pid is not mistaken for it) and takes it over, or shuts it down if it does not answer.
 - *Postmaster killed, or power cut*: its back ends see it and leave; then the server starts and recovers.
 - *Power cut while the cluster is made*: `cluster` tells.
 - *Ctrl-C, exit, error*: `stop()`; nothing is left running.
@@ -236,7 +236,7 @@ class EmbeddedPostgres:
             raise self._failure(f"initdb ended with {child.returncode}", mark)
 
     async def _orphans_gone(self) -> None:
-        """Wait until nothing of an earlier server works in the cluster; clear a pid file that would mislead."""
+        """Wait until nothing of an earlier server works in the cluster; clear a misleading pid file."""
         data = self._folder.data
         deadline = time.monotonic() + ORPHANS_TIMEOUT_S
         while left := process.processes_in(data):
