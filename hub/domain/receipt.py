@@ -7,25 +7,16 @@ microseconds and ``Z``; digests are lower-case hexadecimal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 from uuid import UUID
 
-import rfc8785
-
 from hub.domain.directory import RecipientResult, ResultKind
+from hub.domain.jcs import Json, canonical_json
 from hub.domain.submission import MessageKind
 from hub.domain.times import rfc3339
 
 RECEIPT_VERSION = 1
-
-Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
-
-
-class ReceiptUnencodable(ValueError):
-    """A field cannot be written as canonical JSON (a lone surrogate, a number beyond 2^53)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +79,3 @@ def _recipient(result: RecipientResult) -> Json:
     if result.result is ResultKind.UNDELIVERABLE:
         entry["reason"] = result.reason
     return entry
-
-
-def canonical_json(body: Mapping[str, Json]) -> bytes:
-    """RFC 8785 bytes of a JSON object."""
-    try:
-        return rfc8785.dumps(dict(body))
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        raise ReceiptUnencodable(str(error)) from error

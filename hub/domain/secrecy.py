@@ -31,16 +31,24 @@ from enum import StrEnum
 
 
 class Mark(StrEnum):
-    MAT = "MẬT"
-    TOI_MAT = "TỐI MẬT"
-    TUYET_MAT = "TUYỆT MẬT"
-    STATED = "secret"
+    MAT = "mat"
+    TOI_MAT = "toi_mat"
+    TUYET_MAT = "tuyet_mat"
+    STATED = "stated"
     """A Secret element says so; its own words are not repeated."""
+
+    @property
+    def label(self) -> str:
+        """The mark as people write it; an element's own statement has no words of its own."""
+        return _LABELS[self]
+
+
+_LABELS = {Mark.MAT: "MẬT", Mark.TOI_MAT: "TỐI MẬT", Mark.TUYET_MAT: "TUYỆT MẬT", Mark.STATED: "Secret"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecrecyMark:
-    """Where a mark was found. Both values come from closed or structural sets: safe to log."""
+    """Where a mark was found. Holds nothing of the content: safe to log."""
 
     field: str
     mark: Mark
@@ -65,8 +73,8 @@ _SECRET_ELEMENTS = frozenset(
 _NOTATION_FIELDS = frozenset({"codenotation", "codenumber", "typernotation", "code", "notation"})
 _FILE_FIELDS = frozenset({"attachmentname", "filename", "attachment"})
 
-_MARKS = {mark.value.replace(" ", ""): mark for mark in (Mark.MAT, Mark.TOI_MAT, Mark.TUYET_MAT)}
-_SPACED_MARKS = {mark.value: mark for mark in (Mark.MAT, Mark.TOI_MAT, Mark.TUYET_MAT)}
+_SPACED_MARKS = {mark.label: mark for mark in (Mark.MAT, Mark.TOI_MAT, Mark.TUYET_MAT)}
+_MARKS = {label.replace(" ", ""): mark for label, mark in _SPACED_MARKS.items()}
 _URGENCY = frozenset({"KHẨN", "THƯỢNGKHẨN", "HỎATỐC", "HOẢTỐC", "HỎATỐCHẸNGIỜ", "HOẢTỐCHẸNGIỜ"})
 
 _BRACKETED = re.compile(r"\s*(?:\[([^\[\]]*)\]|\(([^()]*)\)|\{([^{}]*)\}|<([^<>]*)>|[«【]([^«»【】]*)[»】])")
