@@ -1,0 +1,257 @@
+"""Looks at the markup before the parser does: a small exact lexer over UTF-8 bytes, in front of libxml2.
+
+XML markup is a regular language, so a scanner that jumps from `<` to `<` (memchr) can follow it across chunk
+bounds at no measurable cost. It exists for what the parser cannot tell or do:
+
+* junk before the document is trimmed, with a count, if a `<` comes soon enough; the XML declaration is read;
+* DOCTYPE is refused where it starts, whatever follows;
+* `xmlns:xlink` is added to the root's start tag if it does not declare it (a sent dialect uses it undeclared);
+* the literal prefix of every tag is noted: lxml does not report it, and receivers exist that insist on `edXML:`;
+* the bytes of markup are counted, and a tag, comment or instruction that the parser would have to hold whole is
+  refused above the limit, before libxml2 buffers it;
+* a long CDATA section is handed on as several (`]]><![CDATA[` at a chunk's end), because libxml2 holds a section
+  whole: without this a base64 attachment in CDATA would sit in memory.
+
+Everything else goes through byte for byte; whether it is well-formed XML is the parser's business alone.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+from schemas.limits import FormatLimits
+from schemas.messages import refusal
+
+JUNK_WINDOW: Final = 1024
+_DECLARATION_BYTES: Final = 1024
+_NAME_BYTES: Final = 512
+_MAX_NAMES: Final = 2_000
+_XLINK_DECLARATION: Final = b' xmlns:xlink="http://www.w3.org/1999/xlink"'
+_CDATA_OPEN: Final = b"<![CDATA["
+_CDATA_CLOSE: Final = b"]]>"
+
+_NAME: Final = re.compile(rb"<(/?)(?:([^\s:/><!?\"'=]*):)?([^\s/>!?\"'=<]+)(?=[\s/>])")
+_TAG_STOP: Final = re.compile(rb"[\"'>]")
+_ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']")
+_OWN_XLINK: Final = re.compile(rb"\sxmlns:xlink\s*=")
+
+
+class _State(Enum):
+    PROLOG = "prolog"
+    TEXT = "text"
+    TAG = "tag"
+    QUOTED = "quoted"
+    COMMENT = "comment"
+    INSTRUCTION = "instruction"
+    CDATA = "cdata"
+
+
+_ENDS: Final = {_State.COMMENT: b"-->", _State.INSTRUCTION: b"?>"}
+
+
+class Lexer:
+    """Feed it UTF-8; it returns what the parser is to get."""
+
+    def __init__(self, limits: FormatLimits) -> None:
+        self._limits = limits
+        self._state = _State.PROLOG
+        self._held = b""
+        self._root: bytearray | None = None
+        self._root_seen = False
+        self._quote = b""
+        self._in_markup = 0
+        self.markup_bytes = 0
+        self.junk_bytes = 0
+        self.declared_encoding: str | None = None
+        self.xlink_added = False
+        self._text_of: str | None = None
+        self.names: set[tuple[str, str]] = set()
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
+        """The next bytes for the parser. Up to a few hundred bytes may be held back for the next call."""
+        data = self._held + chunk
+        self._held = b""
+        out: list[bytes] = []
+        position = 0
+        if self._state is _State.PROLOG:
+            start = self._prolog(data, final)
+            if start is None:
+                return b""
+            position = start
+        while position < len(data):
+            following = self._step(data, position, out)
+            if following is None:
+                self._held = data[position:]
+                break
+            position = following
+        if final:
+            out.append(self._held)
+            if self._root is not None:
+                out.append(bytes(self._root))
+            self._held = b""
+        return b"".join(out)
+
+    def is_in_text_of(self, name: str) -> bool:
+        """The next byte is plain text (or markup) right inside an element of that local name, or just after it."""
+        return self._state is _State.TEXT and self._text_of == name and not self._held
+
+    def _prolog(self, data: bytes, final: bool) -> int | None:
+        """Where the document starts; None while that cannot be told."""
+        start = data.find(b"<")
+        if start < 0 or start > JUNK_WINDOW:
+            if start < 0 and len(data) <= JUNK_WINDOW and not final:
+                self._held = data
+                return None
+            raise refusal("not_xml", detail=("không thấy thẻ XML ở đầu tệp", "no XML tag at the start of the file"))
+        declaration = data[start : start + 6]
+        if b"<?xml ".startswith(declaration[:6]) and len(declaration) < 6 and not final:
+            self._held = data
+            return None
+        if re.match(rb"<\?xml\s", declaration):
+            end = data.find(b"?>", start, start + _DECLARATION_BYTES)
+            if end < 0 and len(data) - start < _DECLARATION_BYTES and not final:
+                self._held = data
+                return None
+            found = _ENCODING.search(data, start, max(end, start))
+            self.declared_encoding = found[1].decode("ascii").lower() if found else None
+            self.junk_bytes = start
+        elif data[:start].strip():
+            self.junk_bytes = start
+        self._state = _State.TEXT
+        return start
+
+    def _step(self, data: bytes, position: int, out: list[bytes]) -> int | None:
+        """Handle one token from `position`; the position after it, or None to wait for more bytes."""
+        state = self._state
+        if state is _State.TEXT:
+            found = data.find(b"<", position)
+            if found != position:
+                end = len(data) if found < 0 else found
+                out.append(data[position:end])
+                return end
+            return self._open(data, position, out)
+        if state is _State.CDATA:
+            return self._cdata(data, position, out)
+        if state is _State.TAG or state is _State.QUOTED:
+            return self._tag(data, position, out)
+        return self._until(_ENDS[state], data, position, out)
+
+    def _open(self, data: bytes, position: int, out: list[bytes]) -> int | None:
+        lead = data[position : position + len(_CDATA_OPEN)]
+        self._in_markup = 0
+        if lead.startswith(b"<?"):
+            self._state = _State.INSTRUCTION
+            return self._emit(data, position, position + 2, out)
+        if lead.startswith(b"<!"):
+            return self._declaration(lead, data, position, out)
+        name = _NAME.match(data, position)
+        if name is None:
+            if len(data) - position > _NAME_BYTES:
+                raise refusal("not_xml", detail=("tên thẻ không hợp lệ", "not a tag name"))
+            return None
+        self._note(name)
+        self._state = _State.TAG
+        if not self._root_seen and not name[1]:
+            self._root = bytearray()
+        return self._emit(data, position, name.end(), out)
+
+    def _declaration(self, lead: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
+        if lead.startswith(b"<!--"):
+            self._state = _State.COMMENT
+            return self._emit(data, position, position + 4, out)
+        if lead == _CDATA_OPEN:
+            self._state = _State.CDATA
+            return self._emit(data, position, position + len(_CDATA_OPEN), out)
+        if lead.upper().startswith(b"<!D"):
+            raise refusal("doctype_forbidden")
+        if b"<!--".startswith(lead) or _CDATA_OPEN.startswith(lead):
+            return None
+        raise refusal("not_xml", detail=("khai báo không hợp lệ", "not a valid declaration"))
+
+    def _note(self, name: re.Match[bytes]) -> None:
+        local = name[3].decode("utf-8", "replace")
+        if name[1]:
+            self._text_of = None
+            return
+        self._text_of = local
+        if len(self.names) < _MAX_NAMES:
+            self.names.add(((name[2] or b"").decode("utf-8", "replace"), local))
+
+    def _tag(self, data: bytes, position: int, out: list[bytes]) -> int:
+        if self._state is _State.QUOTED:
+            end = data.find(self._quote, position)
+            if end < 0:
+                return self._emit(data, position, len(data), out)
+            self._state = _State.TAG
+            return self._emit(data, position, end + 1, out)
+        stop = _TAG_STOP.search(data, position)
+        if stop is None:
+            return self._emit(data, position, len(data), out)
+        end = stop.end()
+        if stop[0] != b">":
+            self._state, self._quote = _State.QUOTED, stop[0]
+            return self._emit(data, position, end, out)
+        self._emit(data, position, end, out)
+        self._state = _State.TEXT
+        if self._root is not None:
+            self._finish_root(out)
+        return end
+
+    def _finish_root(self, out: list[bytes]) -> None:
+        tag = bytes(self._root or b"")
+        self._root, self._root_seen = None, True
+        if _OWN_XLINK.search(tag):
+            out.append(tag)
+            return
+        self.xlink_added = True
+        name = _NAME.match(tag)
+        at = name.end() if name else 0
+        out += (tag[:at], _XLINK_DECLARATION, tag[at:])
+
+    def _until(self, end_mark: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
+        found = data.find(end_mark, position)
+        if found >= 0:
+            self._state = _State.TEXT
+            return self._emit(data, position, found + len(end_mark), out)
+        # The mark may be cut by the chunk's end: hold back what could be its beginning.
+        safe = len(data) - len(end_mark) + 1
+        if safe <= position:
+            return None
+        self._emit(data, position, safe, out)
+        self._held = data[safe:]
+        return len(data)
+
+    def _cdata(self, data: bytes, position: int, out: list[bytes]) -> int | None:
+        found = data.find(_CDATA_CLOSE, position)
+        if found >= 0:
+            self._state = _State.TEXT
+            out.append(data[position : found + len(_CDATA_CLOSE)])
+            self.markup_bytes += len(_CDATA_CLOSE)
+            return found + len(_CDATA_CLOSE)
+        safe = len(data) - len(_CDATA_CLOSE) + 1
+        while safe > position and data[safe] & 0xC0 == 0x80:
+            safe -= 1
+        if safe <= position:
+            return None
+        out += (data[position:safe], _CDATA_CLOSE, _CDATA_OPEN)
+        self._held = data[safe:]
+        return len(data)
+
+    def _emit(self, data: bytes, start: int, end: int, out: list[bytes]) -> int:
+        """Pass markup on, within the bounds of one piece of markup."""
+        size = end - start
+        self._in_markup += size
+        self.markup_bytes += size
+        if self._in_markup > self._limits.markup_bytes:
+            limit = self._limits.markup_bytes
+            raise refusal(
+                "skeleton_too_large",
+                detail=(f"một thẻ hoặc chú thích quá {limit} byte", f"a tag or comment over {limit} bytes"),
+            )
+        if self._root is not None:
+            self._root += data[start:end]
+        else:
+            out.append(data[start:end])
+        return end
