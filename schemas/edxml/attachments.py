@@ -22,7 +22,7 @@ from schemas.edxml.model import normal_id
 from schemas.edxml.skeleton import Node
 from schemas.issues import Issue
 from schemas.limits import FormatLimits
-from schemas.media import HEAD_BYTES, ZIP, ZIP_STARTS, agrees, is_zip_type, sniff
+from schemas.media import HEAD_BYTES, ZIP_STARTS, agrees, is_zip_type, sniff
 from schemas.messages import issue, refusal
 from schemas.names import extension, is_plain, safe_name
 
@@ -284,5 +284,3 @@ def _manifest(node: Node) -> Iterator[Node]:
         elif child.name in ("edXMLEnvelope", "EdXMLEnvelope", "edXMLBody"):
             yield from _manifest(child)
 
-
-__all__ = ["ZIP", "SplitAttachment", "resolve_attachments", "strip_cid"]
