@@ -1,0 +1,3 @@
+"""PostgreSQL and blob storage behind the ports."""
+
+from __future__ import annotations
