@@ -16,7 +16,7 @@ from typing import Protocol
 class Hasher(Protocol):
     """What hashlib returns."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take in more bytes."""
 
     def digest(self) -> bytes:

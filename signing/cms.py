@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from asn1crypto import cms, parser, tsp, x509
+from asn1crypto import cms, core, parser, tsp, x509
 
 from signing.algorithms import DIGEST_OIDS, SIGNATURE_OIDS, digest
 from signing.certificates import BROKEN_DER, load_certificate, public_key
@@ -131,7 +131,7 @@ def _encapsulated(signed_data: cms.SignedData) -> tuple[bytes | None, str]:
     content = inner["content"]
     if content.native is None and not content.contents:
         return None, content_type
-    if isinstance(content, tsp.core.ParsableOctetString | tsp.core.OctetString):
+    if isinstance(content, core.ParsableOctetString | core.OctetString):
         return bytes(content), content_type
     # PKCS#7 1.5 wraps the content in its own type; what is signed is the value without tag and length.
     return bytes(content.contents or b""), content_type
@@ -306,7 +306,7 @@ def _message_digest(signed: dict[str, list[bytes]]) -> bytes | None:
     if len(values) != 1:
         return None
     try:
-        return bytes(tsp.core.OctetString.load(values[0]).native)
+        return bytes(core.OctetString.load(values[0]).native)
     except BROKEN_DER:
         return None
 
@@ -360,7 +360,7 @@ def _issuer_serial(reference: tsp.ESSCertID) -> tuple[bytes | None, int | None]:
         both = reference["issuer_serial"]
         if both.native is None:
             return None, None
-        names = [n.chosen.dump() for n in both["issuer"] if n.name == "directory_name"]
+        names = [n.chosen.untag().dump() for n in both["issuer"] if n.name == "directory_name"]
         return (names[0] if names else None), int(both["serial_number"].native)
     except BROKEN_DER:
         return None, None

@@ -1,0 +1,114 @@
+"""What the pages looked like when signed, and what they look like now.
+
+An update may leave every signed object alone and still change what people read. So the signed revision and
+the newest one are both rendered (PDFium, annotations included) and compared page by page, without the
+rectangles of later intact signatures: pictures belong there. Work is bounded by pixels; what could not be
+compared is said, never assumed equal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pypdfium2
+from PIL import Image, ImageChops, ImageDraw
+
+SCALE = 1.0
+MAX_PIXELS = 4_000_000
+THRESHOLD = 48
+MASK_MARGIN = 2.0
+Rectangle = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageMask:
+    """A rectangle on a page (counted from 1) in which a difference is expected."""
+
+    page: int
+    rect: Rectangle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageComparison:
+    """Pages that look different, and why the comparison stopped if it did."""
+
+    different: tuple[int, ...] = ()
+    covered: tuple[int, ...] = ()
+    incomplete: str | None = None
+
+
+class PageViewer:
+    """Renders revisions of one file; every page of a revision once."""
+
+    def __init__(self, data: bytes, *, seconds: float) -> None:
+        self._data = data
+        self._deadline = time.monotonic() + seconds
+        self._documents: dict[int, pypdfium2.PdfDocument] = {}
+        self._images: dict[tuple[int, int], Image.Image] = {}
+
+    def close(self) -> None:
+        """Let go of PDFium's documents."""
+        for document in self._documents.values():
+            document.close()
+        self._documents.clear()
+        self._images.clear()
+
+    def compare(self, end: int, masks: Iterable[PageMask]) -> PageComparison:
+        """The revision that ends at `end` against the whole file."""
+        try:
+            before, after = self._document(end), self._document(len(self._data))
+            if len(before) != len(after):
+                common = min(len(before), len(after))
+                return PageComparison(different=tuple(range(common + 1, max(len(before), len(after)) + 1)))
+            return self._compare_pages(end, len(before), list(masks))
+        except (pypdfium2.PdfiumError, ValueError, MemoryError, OSError) as error:
+            return PageComparison(incomplete=str(error)[:80] or type(error).__name__)
+
+    def _compare_pages(self, end: int, pages: int, masks: list[PageMask]) -> PageComparison:
+        different: list[int] = []
+        for number in range(1, pages + 1):
+            if time.monotonic() > self._deadline:
+                return PageComparison(different=tuple(different), incomplete=f"{number - 1}/{pages}")
+            before, after = self._image(end, number), self._image(len(self._data), number)
+            if before.size != after.size:
+                different.append(number)
+                continue
+            delta = ImageChops.difference(before, after).point(lambda v: 255 if v > THRESHOLD else 0)
+            height = self._document(end)[number - 1].get_height()
+            _blank(delta, [m.rect for m in masks if m.page == number], height)
+            if delta.getbbox() is not None:
+                different.append(number)
+        return PageComparison(different=tuple(different))
+
+    def _document(self, end: int) -> pypdfium2.PdfDocument:
+        if end not in self._documents:
+            # The library keeps the buffer; a revision is the file's beginning, cut at its end.
+            document = pypdfium2.PdfDocument(self._data[:end])
+            document.init_forms()
+            self._documents[end] = document
+        return self._documents[end]
+
+    def _image(self, end: int, number: int) -> Image.Image:
+        if (end, number) not in self._images:
+            page = self._document(end)[number - 1]
+            width, height = page.get_size()
+            scale = min(SCALE, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+            bitmap = page.render(scale=scale, grayscale=False, may_draw_forms=True)
+            self._images[(end, number)] = bitmap.to_pil().convert("RGB").convert("L")
+            page.close()
+        return self._images[(end, number)]
+
+
+def _blank(delta: Image.Image, rectangles: list[Rectangle], height: float) -> None:
+    pencil = ImageDraw.Draw(delta)
+    ratio = delta.size[1] / height if height else 1.0
+    for left, bottom, right, top in rectangles:
+        box = (
+            (left - MASK_MARGIN) * ratio,
+            (height - top - MASK_MARGIN) * ratio,
+            (right + MASK_MARGIN) * ratio,
+            (height - bottom + MASK_MARGIN) * ratio,
+        )
+        pencil.rectangle(box, fill=0)

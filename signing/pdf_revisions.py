@@ -1,0 +1,118 @@
+"""The verdict on what was changed after a signature: rules on objects, and what the eye sees.
+
+Permitted after any signature unless it forbids them: signatures in new or empty fields, security store and
+document timestamps, filling of form fields [ISO 32000-2 §12.8.2.2.2]. Whatever the rules say, a page that
+looks different outside the rectangles of later intact signatures is suspicious.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from pyhanko.sign.diff_analysis import ModificationLevel
+
+from signing.judgement import Judgement
+from signing.messages import Code
+from signing.options import VerifyOptions
+from signing.pdf_changes import ChangeHistory, ChangesSince
+from signing.pdf_pages import PageMask, PageViewer
+from signing.pdf_structure import PdfFile, PdfSignature
+from signing.report import Changes, Coverage, SubIndication
+
+_ALLOWED = {
+    1: ModificationLevel.LTA_UPDATES,
+    2: ModificationLevel.FORM_FILLING,
+    3: ModificationLevel.ANNOTATIONS,
+    None: ModificationLevel.FORM_FILLING,
+}
+
+
+class RevisionJudge:
+    """Judges the changes after each signature of one file; a context manager, for PDFium's sake."""
+
+    def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
+        self._file, self._options = file, options
+        self._history = ChangeHistory(file.reader) if file.reader is not None else None
+        self._viewer = PageViewer(file.data, seconds=options.render_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._viewer.close()
+
+    def judge(
+        self, signature: PdfSignature, covers: Coverage, later: list[PdfSignature], judgement: Judgement
+    ) -> Changes:
+        """The verdict on everything after `signature`; `later` are the intact signatures that follow."""
+        if covers is Coverage.WHOLE_FILE:
+            return Changes.NONE
+        if covers is not Coverage.REVISION:
+            return Changes.SUSPICIOUS
+        if self._history is None or signature.revision is None:
+            judgement.doubt(
+                SubIndication.FORMAT_FAILURE, Code.CHANGES_SUSPICIOUS, detail=self._file.problem or "?"
+            )
+            return Changes.SUSPICIOUS
+        since = self._history.since(signature.revision)
+        verdict = self._judge_objects(signature, since, judgement)
+        if self._options.compare_pages and not self._looks_same(signature, later, since, judgement):
+            verdict = Changes.SUSPICIOUS if verdict is not Changes.FORBIDDEN else verdict
+        if verdict is Changes.PERMITTED:
+            _note_permitted(since, later, judgement)
+        return verdict
+
+    def _judge_objects(self, signature: PdfSignature, since: ChangesSince, judgement: Judgement) -> Changes:
+        failed = SubIndication.FORMAT_FAILURE
+        if since.level is None:
+            judgement.doubt(failed, Code.CHANGES_SUSPICIOUS, detail=since.problem)
+            return Changes.SUSPICIOUS
+        allowed = _ALLOWED.get(signature.docmdp, ModificationLevel.LTA_UPDATES)
+        if since.level > allowed:
+            judgement.fail(failed, Code.CHANGES_FORBIDDEN, detail=f"DocMDP P={signature.docmdp or '-'}")
+            return Changes.FORBIDDEN
+        locked = sorted(f for f in since.fields if _is_locked(signature, f))
+        if locked:
+            judgement.fail(failed, Code.CHANGES_FORBIDDEN, detail=f"FieldMDP: {', '.join(locked)[:80]}")
+            return Changes.FORBIDDEN
+        return Changes.PERMITTED
+
+    def _looks_same(
+        self,
+        signature: PdfSignature,
+        later: list[PdfSignature],
+        since: ChangesSince,
+        judgement: Judgement,
+    ) -> bool:
+        masks = [
+            PageMask(page=s.page, rect=s.rect) for s in later if s.page is not None and s.rect is not None
+        ]
+        seen = self._viewer.compare(signature.end, masks)
+        if seen.different:
+            pages = ", ".join(str(p) for p in seen.different[:10])
+            judgement.doubt(SubIndication.FORMAT_FAILURE, Code.PAGE_LOOKS_DIFFERENT, pages=pages)
+            return False
+        if seen.incomplete is not None:
+            judgement.note(Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
+            return not since.freed_unused
+        return True
+
+
+def _note_permitted(since: ChangesSince, later: list[PdfSignature], judgement: Judgement) -> None:
+    if since.freed_unused:
+        judgement.note(Code.FREED_OBJECTS_UNUSED)
+    if later and not since.fields - {s.field for s in later}:
+        judgement.note(Code.LATER_SIGNATURES, count=len(later))
+    else:
+        judgement.note(Code.CHANGES_PERMITTED)
+
+
+def _is_locked(signature: PdfSignature, name: str) -> bool:
+    if signature.locked is None:
+        return False
+    action, names = signature.locked
+    listed = any(name == n or name.startswith(f"{n}.") for n in names)
+    return {"All": True, "Include": listed, "Exclude": not listed}.get(action, False)

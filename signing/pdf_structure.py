@@ -1,0 +1,371 @@
+"""Finding the signatures of a PDF, however damaged the file, and saying what their bytes take in.
+
+First by the form's field tree, read leniently and each field by itself. What the tree does not yield,
+because the file's cross-references are broken or a field cannot be read, is looked for as bytes: a
+signature dictionary shows itself by its /ByteRange. A dictionary found only as bytes gets its integrity
+judged and a finding; it is never left out.
+
+Coverage is judged on the bytes [ISO 32000-2 §12.8.1]: two ranges from the file's first byte, with nothing
+between them but this signature's own /Contents, ending where a revision ends. Ranges that overlap, leave
+other gaps or lie about the hole are UNCLEAR.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field as made_by
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from signing.report import Coverage
+
+# What pyHanko's lazy reader may raise on hostile files.
+BROKEN_PDF = (
+    PdfError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    OSError,
+)
+MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500
+_RAW_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,12}(?:\s+\d{1,12}){1,7})\s*\]")
+_END_OF_FILE = re.compile(rb"%%EOF[ \t\r\n\0]*\Z")
+_START = re.compile(rb"startxref\s+(\d{1,12})\s")
+_HEX = re.compile(rb"[0-9A-Fa-f\s\0]*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfSignature:
+    """One signature dictionary with its field, as found."""
+
+    field: str | None
+    byte_range: tuple[int, ...]
+    contents: bytes
+    subfilter: str | None
+    type: str | None
+    revision: int | None
+    page: int | None = None
+    rect: tuple[float, float, float, float] | None = None
+    entries: dict[str, str] = made_by(default_factory=dict)
+    docmdp: int | None = None
+    locked: tuple[str, tuple[str, ...]] | None = None
+    certificate: bytes | None = None
+    from_bytes: bool = False
+
+    @property
+    def end(self) -> int:
+        """Where the signed bytes end."""
+        return self.byte_range[-2] + self.byte_range[-1] if len(self.byte_range) >= 2 else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfFile:
+    """The file with what could be read of it."""
+
+    data: bytes
+    reader: PdfFileReader | None
+    signatures: tuple[PdfSignature, ...]
+    problem: str | None = None
+    encrypted: bool = False
+
+
+def open_pdf(data: bytes) -> PdfFile:
+    """Read what can be read; never raises for bad input."""
+    reader, problem = None, None
+    found: list[PdfSignature] = []
+    try:
+        reader = PdfFileReader(io.BytesIO(data), strict=False)
+        encrypted = bool(reader.encrypted)
+        if encrypted:
+            reader.decrypt("")
+    except BROKEN_PDF as error:
+        problem, encrypted = " ".join(str(error).split())[:120] or type(error).__name__, False
+        reader = None
+    if reader is not None:
+        try:
+            found = list(_from_fields(reader))
+        except BROKEN_PDF as error:
+            problem = " ".join(str(error).split())[:120] or type(error).__name__
+    known = {s.byte_range for s in found}
+    found += [s for s in _from_bytes(data, reader) if s.byte_range not in known]
+    found.sort(key=lambda s: (s.end, s.revision if s.revision is not None else 1 << 30))
+    return PdfFile(
+        data=data,
+        reader=reader,
+        signatures=tuple(found[:MAX_SIGNATURES]),
+        problem=problem,
+        encrypted=encrypted,
+    )
+
+
+def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
+    seen: set[int] = set()
+    for name, node in _fields(reader):
+        try:
+            if _entry(node, "/FT") not in {"/Sig", None}:
+                continue
+            value = _entry(node, "/V")
+            if not isinstance(value, generic.DictionaryObject) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            if "/ByteRange" not in value and "/Contents" not in value:
+                continue
+            yield _describe(reader, name, node, value)
+        except BROKEN_PDF:
+            # The raw search finds it by its /ByteRange.
+            continue
+
+
+def _fields(reader: PdfFileReader) -> Iterator[tuple[str, generic.DictionaryObject]]:
+    """All nodes of the field tree with their full names; loops and excess end quietly."""
+    form = _entry(reader.root, "/AcroForm")
+    if not isinstance(form, generic.DictionaryObject):
+        return
+    todo: list[tuple[str, Any, int]] = [("", k, 0) for k in reversed(_items(form, "/Fields"))]
+    seen: set[tuple[int, int]] = set()
+    visited = 0
+    while todo and visited < MAX_FIELDS:
+        prefix, raw, depth = todo.pop()
+        visited += 1
+        if isinstance(raw, generic.IndirectObject):
+            mark = (raw.idnum, raw.generation)
+            if mark in seen:
+                continue
+            seen.add(mark)
+        node = _resolve(raw)
+        if not isinstance(node, generic.DictionaryObject):
+            continue
+        part = _entry(node, "/T")
+        name = prefix if part is None else f"{prefix}.{part}" if prefix else str(part)
+        yield name, node
+        if depth < MAX_DEPTH:
+            todo.extend((name, kid, depth + 1) for kid in reversed(_items(node, "/Kids")))
+
+
+def _resolve(raw: Any) -> Any:
+    try:
+        return generic.IndirectObject.get_object(raw) if isinstance(raw, generic.IndirectObject) else raw  # type: ignore[no-untyped-call]
+    except BROKEN_PDF:
+        return None
+
+
+def _entry(node: Any, key: str) -> Any:
+    try:
+        return node[key]
+    except BROKEN_PDF:
+        return None
+
+
+def _items(node: Any, key: str) -> list[Any]:
+    value = _entry(node, key)
+    return list(value) if isinstance(value, generic.ArrayObject) else []
+
+
+def _describe(
+    reader: PdfFileReader, name: str, node: generic.DictionaryObject, value: generic.DictionaryObject
+) -> PdfSignature:
+    page, rect = _widget(reader, node)
+    raw = value.raw_get("/Contents", decrypt=generic.EncryptedObjAccess.RAW)
+    texts = {k: str(_entry(value, k)) for k in ("/M", "/Reason", "/Location", "/Name") if _entry(value, k)}
+    return PdfSignature(
+        field=name or None,
+        byte_range=tuple(int(n) for n in _items(value, "/ByteRange")),
+        contents=bytes(getattr(raw, "original_bytes", b"")),
+        subfilter=_name(value, "/SubFilter"),
+        type=_name(value, "/Type"),
+        revision=_revision(reader, node, value),
+        page=page,
+        rect=rect,
+        entries=texts,
+        docmdp=_docmdp(node, value),
+        locked=_lock(value),
+        certificate=_certificate(value),
+    )
+
+
+def _name(node: Any, key: str) -> str | None:
+    value = _entry(node, key)
+    return str(value).removeprefix("/") if value is not None else None
+
+
+def _certificate(value: generic.DictionaryObject) -> bytes | None:
+    entry = _entry(value, "/Cert")
+    if isinstance(entry, generic.ArrayObject) and entry:
+        entry = _resolve(entry[0])
+    raw = getattr(entry, "original_bytes", None)
+    return bytes(raw) if raw is not None else None
+
+
+def _revision(reader: PdfFileReader, node: Any, value: Any) -> int | None:
+    """The revision in which the signature dictionary got its present form."""
+    for thing in (value, node):
+        reference = getattr(thing, "container_ref", None)
+        if isinstance(reference, generic.Reference):
+            try:
+                return int(reader.xrefs.get_last_change(reference))
+            except BROKEN_PDF:
+                continue
+    return None
+
+
+def _transform(value: Any, method: str) -> Any:
+    for reference in _items(value, "/Reference"):
+        entry = _resolve(reference)
+        if _entry(entry, "/TransformMethod") == method:
+            return _entry(entry, "/TransformParams")
+    return None
+
+
+def _docmdp(node: Any, value: Any) -> int | None:
+    parameters = _transform(value, "/DocMDP")
+    if parameters is not None:
+        level = _entry(parameters, "/P")
+        return int(level) if level is not None else 2
+    level = _entry(_entry(node, "/Lock"), "/P")
+    return int(level) if level is not None else None
+
+
+def _lock(value: Any) -> tuple[str, tuple[str, ...]] | None:
+    parameters = _transform(value, "/FieldMDP")
+    action = _name(parameters, "/Action")
+    if action is None:
+        return None
+    return action, tuple(str(f) for f in _items(parameters, "/Fields"))
+
+
+def _widget(reader: PdfFileReader, node: Any) -> tuple[int | None, tuple[float, float, float, float] | None]:
+    """Page (counted from 1) and rectangle of the field's widget, if it is visible."""
+    widgets = [node, *(_resolve(k) for k in _items(node, "/Kids"))]
+    for widget in widgets:
+        corners = [float(n) for n in _items(widget, "/Rect")]
+        if len(corners) != 4:
+            continue
+        left, right = sorted((corners[0], corners[2]))
+        bottom, top = sorted((corners[1], corners[3]))
+        if right - left <= 0 or top - bottom <= 0:
+            continue
+        return _page_number(reader, widget), (left, bottom, right, top)
+    return None, None
+
+
+def _page_number(reader: PdfFileReader, widget: Any) -> int | None:
+    try:
+        wanted = widget.raw_get("/P")
+    except BROKEN_PDF:
+        wanted = None
+    own = getattr(widget, "container_ref", None)
+    for number, page in enumerate(_pages(reader), start=1):
+        reference = getattr(page, "container_ref", None)
+        if isinstance(wanted, generic.IndirectObject) and reference == wanted.reference:
+            return number
+        for annotation in _items(page, "/Annots") if wanted is None else ():
+            if isinstance(annotation, generic.IndirectObject) and annotation.reference == own:
+                return number
+    return None
+
+
+def _pages(reader: PdfFileReader) -> Iterator[Any]:
+    todo = [_entry(reader.root, "/Pages")]
+    visited = 0
+    while todo and visited < MAX_FIELDS:
+        node = todo.pop()
+        visited += 1
+        kids = _items(node, "/Kids")
+        if kids:
+            todo.extend(_resolve(k) for k in reversed(kids))
+        elif isinstance(node, generic.DictionaryObject):
+            yield node
+
+
+def _from_bytes(data: bytes, reader: PdfFileReader | None) -> Iterator[PdfSignature]:
+    """Signature dictionaries that show themselves by a /ByteRange whose hole holds a CMS value."""
+    for match in _RAW_RANGE.finditer(data):
+        numbers = tuple(int(n) for n in match.group(1).split())
+        if len(numbers) != 4:
+            continue
+        hole = data[numbers[0] + numbers[1] : numbers[2]].strip(b"\r\n\t \0")
+        inner = hole[1:-1]
+        if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(inner[:64]):
+            continue
+        # The dictionary stands around its hole; a range copied into another object is not this one.
+        start, end = data.rfind(b"obj", 0, numbers[1]), data.find(b"endobj", numbers[2])
+        if not start < match.start() < (end if end >= 0 else len(data)):
+            continue
+        try:
+            contents = bytes.fromhex(inner.translate(None, b" \r\n\t\0").decode("ascii"))
+        except ValueError:
+            continue
+        around = data[start : numbers[1]] + data[numbers[2] : end if end >= 0 else numbers[2] + 2048]
+        subfilter = re.search(rb"/SubFilter\s*/([A-Za-z0-9._#-]+)", around)
+        revision = _revision_at(reader, numbers[2]) if reader is not None else None
+        yield PdfSignature(
+            field=None,
+            byte_range=numbers,
+            contents=contents,
+            subfilter=subfilter.group(1).decode("latin-1") if subfilter else None,
+            type=None,
+            revision=revision,
+            from_bytes=True,
+        )
+
+
+def _revision_at(reader: PdfFileReader, offset: int) -> int | None:
+    try:
+        for revision in range(reader.xrefs.total_revisions):
+            if reader.xrefs.get_startxref_for_revision(revision) >= offset:
+                return revision
+    except BROKEN_PDF:
+        return None
+    return None
+
+
+def coverage(file: PdfFile, signature: PdfSignature) -> tuple[Coverage, str | None]:
+    """How much the signature's ranges take in, and what is wrong with them."""
+    ranges, data = signature.byte_range, file.data
+    if len(ranges) != 4 or ranges[0] != 0:
+        return Coverage.UNCLEAR, f"ByteRange {list(ranges)}"
+    first, second, length = ranges[1], ranges[2], ranges[3]
+    if second < first or second + length > len(data):
+        return Coverage.UNCLEAR, f"ByteRange {list(ranges)}"
+    hole = data[first:second]
+    if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(hole[1:-1]):
+        return Coverage.UNCLEAR, "the gap is not the /Contents value"
+    digits = hole[1:-1].translate(None, b" \r\n\t\0")
+    if len(digits) // 2 + len(digits) % 2 != len(signature.contents):
+        return Coverage.UNCLEAR, "the gap holds another value"
+    end = second + length
+    if not data[end:].strip(b"\r\n\t \0"):
+        return Coverage.WHOLE_FILE, None
+    if not _END_OF_FILE.search(data[max(0, end - 64) : end]):
+        return Coverage.PARTIAL, "the signed bytes do not end with a revision"
+    problem = _revision_problem(file, signature, end)
+    return (Coverage.REVISION, None) if problem is None else (Coverage.PARTIAL, problem)
+
+
+def _revision_problem(file: PdfFile, signature: PdfSignature, end: int) -> str | None:
+    """Whether the signed bytes end with the very revision in which the signature stands."""
+    if file.reader is None or signature.revision is None:
+        return None
+    table = file.reader.xrefs
+    try:
+        pointers = _START.findall(file.data, max(0, end - 1024), end)
+        if not pointers or int(pointers[-1]) != table.get_startxref_for_revision(signature.revision):
+            return "the signed bytes end with another revision"
+        for revision in range(signature.revision + 1):
+            if table.get_xref_container_info(revision).end_location > end:
+                return "a cross-reference section lies outside the signed bytes"
+    except BROKEN_PDF as error:
+        return " ".join(str(error).split())[:100] or "cross-references"
+    return None

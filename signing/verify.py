@@ -1,0 +1,112 @@
+"""Verifying a file of any kind: look at the bytes, hand over to the format's own module, put the verdicts
+together.
+
+Never raises for bad input: what cannot be examined is a finding, and an unexpected error in one file is its
+own verdict INDETERMINATE. Files without a signature, of known or unknown kind, are NO_SIGNATURE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from signing.messages import Code, finding
+from signing.options import VerifyOptions
+from signing.pdf_verify import verify_pdf
+from signing.report import (
+    FileFormat,
+    FileReport,
+    Finding,
+    Indication,
+    Severity,
+    SignatureReport,
+    SubIndication,
+    worst,
+)
+
+__all__ = ["VerifyOptions", "sniff", "unfinished", "verify_bytes", "verify_file"]
+
+HEAD_BYTES = 1024
+
+
+def verify_file(path: Path, *, name: str, options: VerifyOptions | None = None) -> FileReport:
+    """The report on the file at `path`, called `name` in it."""
+    chosen = options or VerifyOptions()
+    started = time.perf_counter()
+    try:
+        size = path.stat().st_size
+        if size > chosen.max_bytes:
+            return _refused(
+                name, "", FileFormat.UNKNOWN, finding(Code.LIMIT_EXCEEDED, Severity.ERROR, detail=size)
+            )
+        data = path.read_bytes()
+    except OSError:
+        return _refused(name, "", FileFormat.UNKNOWN, finding(Code.FILE_UNREADABLE, Severity.ERROR))
+    return verify_bytes(data, name=name, options=chosen, started=started)
+
+
+def verify_bytes(
+    data: bytes, *, name: str, options: VerifyOptions | None = None, started: float | None = None
+) -> FileReport:
+    """The report on bytes already at hand."""
+    began = time.perf_counter() if started is None else started
+    chosen = options or VerifyOptions()
+    kind, digest = sniff(data), hashlib.sha256(data).hexdigest()
+    signatures: tuple[SignatureReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    refused = False
+    try:
+        if kind is FileFormat.PDF:
+            signatures, findings, refused = verify_pdf(data, chosen)
+        else:
+            findings = (finding(Code.FORMAT_UNKNOWN),)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a verdict, never a traceback
+        return _unclear(name, digest, kind, Code.INTERNAL_ERROR, type(error).__name__)
+    indication, sub = worst(signatures)
+    if refused:
+        indication, sub = Indication.TOTAL_FAILED, SubIndication.FORMAT_FAILURE
+    return FileReport(
+        file=name,
+        format=kind,
+        sha256=digest,
+        indication=indication,
+        sub_indication=sub,
+        signatures=signatures,
+        findings=findings,
+        elapsed_ms=(time.perf_counter() - began) * 1000,
+    )
+
+
+def unfinished(name: str, *, sha256: str, code: Code) -> FileReport:
+    """The report of a verification that was killed: INDETERMINATE, with the reason."""
+    return _unclear(name, sha256, FileFormat.UNKNOWN, code, "")
+
+
+def sniff(data: bytes) -> FileFormat:
+    """What the bytes are."""
+    if b"%PDF-" in data[:HEAD_BYTES]:
+        return FileFormat.PDF
+    return FileFormat.UNKNOWN
+
+
+def _refused(name: str, digest: str, kind: FileFormat, reason: Finding) -> FileReport:
+    return FileReport(
+        file=name,
+        format=kind,
+        sha256=digest,
+        indication=Indication.TOTAL_FAILED,
+        sub_indication=SubIndication.FORMAT_FAILURE,
+        findings=(reason,),
+    )
+
+
+def _unclear(name: str, digest: str, kind: FileFormat, code: Code, detail: str) -> FileReport:
+    return FileReport(
+        file=name,
+        format=kind,
+        sha256=digest,
+        indication=Indication.INDETERMINATE,
+        sub_indication=SubIndication.CUSTOM,
+        findings=(finding(code, Severity.WARNING, detail=detail),),
+    )
