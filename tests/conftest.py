@@ -1,0 +1,19 @@
+"""What every test gets: a clean environment, no network in unit tests, a real PostgreSQL where it asks."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.support.left_out", "tests.support.postgres", "tests.support.sockets"]
+
+# Settings of the person who runs the tests must not be settings of the hubs under test.
+for _name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
+    if _name != "LIENTHONG_SHARED" and not _name.startswith("LIENTHONG_TEST_"):
+        del os.environ[_name]
+
+# No deadlines: a busy machine is not a bug. On CI the same examples every time; at the desk new ones.
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
