@@ -1,10 +1,11 @@
 """ZIP archives from strangers: looked into without unpacking, or undone once, within bounds.
 
-The national SDK zips most attachments (one deflated entry, a random name, declared application/zip), so a reader has
-to unzip; everything else about archives is suspicion. Bounds hold while inflating, never by what headers claim. Names
-of entries are never used as paths; one that tries to leave its folder condemns the archive, because a receiver might
-use it. The central directory is measured before it is read (it would be built in memory whole). ZIP64, encryption,
-methods other than stored and deflated, symbolic links in what is to be undone: refused.
+The national SDK zips most attachments (one deflated entry, a random name, declared application/zip), so a
+reader has to unzip; everything else about archives is suspicion. Bounds hold while inflating, never by what
+headers claim. Names of entries are never used as paths; one that tries to leave its folder condemns the
+archive, because a receiver might use it. The central directory is measured before it is read (it would be
+built in memory whole). ZIP64, encryption, methods other than stored and deflated, symbolic links in what is
+to be undone: refused.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class ArchiveDamaged(ArchiveUnsafe):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveInfo:
-    """What the directory says: number of files, extension of a single one, and the type of office containers."""
+    """What the directory says: number of files, extension of a single one, type of office containers."""
 
     files: int
     single_extension: str
@@ -100,7 +101,9 @@ def undo(path: Path, target: Path, limits: FormatLimits, *, budget: int) -> Infl
         return _inflate(archive, entry, target, path.stat().st_size * limits.unzip_ratio, budget)
 
 
-def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, ratio: int, budget: int) -> Inflated:
+def _inflate(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, ratio: int, budget: int
+) -> Inflated:
     digest = hashlib.sha256()
     size = 0
     try:

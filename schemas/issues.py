@@ -17,7 +17,7 @@ Language = Literal["vi", "en"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One finding. `path` names the element, such as `MessageHeader/To[3]/OrganId`; empty for the whole file."""
+    """One finding. `path` names the element (`MessageHeader/To[3]/OrganId`), empty for the whole file."""
 
     code: str
     severity: Severity

@@ -1,7 +1,7 @@
-"""What a file really is, told by its first bytes. Declared types lie in real traffic, so they are only compared.
+"""What a file really is, told by its first bytes; declared types lie in real traffic and are only compared.
 
-Office formats that are archives are told apart by their entries (`schemas.archive`); the old Office formats share
-one container and are told apart by the extension alone.
+Office formats that are archives are told apart by their entries (`schemas.archive`); the old Office formats
+share one container and are told apart by the extension alone.
 """
 
 from __future__ import annotations
@@ -93,11 +93,13 @@ _ALIASES: Final = {
     "text/rtf": "application/rtf",
     "text/csv": "text/plain",
 }
-_SAYS_NOTHING: Final = frozenset({"", OCTETS, "application/binary", "binary/octet-stream", "multipart/form-data"})
+_SAYS_NOTHING: Final = frozenset(
+    {"", OCTETS, "application/binary", "binary/octet-stream", "multipart/form-data"}
+)
 
 
 def sniff(head: bytes, name: str, *, archive_type: str | None = None) -> str:
-    """The media type of a file by its first `HEAD_BYTES`; `archive_type` is what its entries say, for archives."""
+    """The media type of a file by its first `HEAD_BYTES`; `archive_type` is what an archive's entries say."""
     if head.startswith(ZIP_STARTS):
         return archive_type or ZIP
     if b"%PDF-" in head[:_PDF_WINDOW]:
@@ -116,7 +118,7 @@ def is_zip_type(declared: str) -> bool:
 
 
 def agrees(declared: str, media_type: str) -> bool:
-    """Whether a declared type is no lie. A type that says nothing never lies; text may be told in many ways."""
+    """Whether a declared type is no lie. One that says nothing never lies; text has many names."""
     said = _canonical(declared)
     if said in _SAYS_NOTHING or said == media_type:
         return True

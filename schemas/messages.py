@@ -38,13 +38,19 @@ def _warning(vi: str, en: str) -> Message:
 
 
 _ERRORS: Final[dict[str, Message]] = {
+    "file_unreadable": _error(
+        "Không đọc được tệp ({detail}). Hãy kiểm tra đường dẫn và quyền đọc.",
+        "The file cannot be read ({detail}). Check the path and the permission to read.",
+    ),
     "not_xml": _error(
         "Nội dung không phải XML hợp lệ ({detail}). Hãy gửi lại tệp edXML nguyên vẹn do phần mềm xuất ra.",
-        "The content is not well-formed XML ({detail}). Send the edXML file again exactly as your software made it.",
+        "The content is not well-formed XML ({detail}). Send the edXML file again exactly as your software "
+        "made it.",
     ),
     "doctype_forbidden": _error(
         "Tệp có khai báo DOCTYPE, không được phép vì lý do an toàn. Hãy bỏ khai báo DOCTYPE rồi gửi lại.",
-        "The file has a DOCTYPE declaration, which is forbidden for safety. Remove the DOCTYPE and send again.",
+        "The file has a DOCTYPE declaration, which is forbidden for safety. Remove the DOCTYPE and send "
+        "again.",
     ),
     "encoding_unsupported": _error(
         "Bảng mã {detail} không được hỗ trợ. Hãy lưu tệp bằng UTF-8 rồi gửi lại.",
@@ -59,8 +65,8 @@ _ERRORS: Final[dict[str, Message]] = {
     "message_kind_unknown": _error(
         "Không xác định được đây là văn bản hay trạng thái ({detail}). Văn bản phải có MessageHeader/To; "
         "trạng thái phải có ResponseFor và StatusCode, không có To và tệp đính kèm.",
-        "It cannot be told whether this is a document or a status ({detail}). A document needs MessageHeader/To; "
-        "a status needs ResponseFor and StatusCode and has neither To nor attachments.",
+        "It cannot be told whether this is a document or a status ({detail}). A document needs "
+        "MessageHeader/To; a status needs ResponseFor and StatusCode and has neither To nor attachments.",
     ),
     "from_missing": _error(
         "Thiếu mã định danh đơn vị gửi (From/OrganId). Hãy bổ sung rồi gửi lại.",
@@ -71,38 +77,45 @@ _ERRORS: Final[dict[str, Message]] = {
         "The document names no recipient. Add at least one To with an OrganId and send again.",
     ),
     "response_for_missing": _error(
-        "Trạng thái thiếu ResponseFor/OrganId nên không biết gửi về đâu. Hãy bổ sung mã đơn vị đã gửi văn bản.",
-        "The status has no ResponseFor/OrganId, so it cannot be routed. Add the code of the unit that is to get it.",
+        "Trạng thái thiếu ResponseFor/OrganId nên không biết gửi về đâu. Hãy bổ sung mã đơn vị đã gửi văn "
+        "bản.",
+        "The status has no ResponseFor/OrganId, so it cannot be routed. Add the code of the unit that is to "
+        "get it.",
     ),
     "document_id_missing": _error(
-        "Trạng thái thiếu ResponseFor/DocumentId. Hãy ghi đúng mã định danh của văn bản mà trạng thái nói tới.",
+        "Trạng thái thiếu ResponseFor/DocumentId. Hãy ghi đúng mã định danh của văn bản mà trạng thái nói "
+        "tới.",
         "The status has no ResponseFor/DocumentId. Give the id of the document that the status is about.",
     ),
     "code_missing": _error(
         "Trạng thái thiếu ResponseFor/Code. Hãy ghi số và ký hiệu của văn bản, ví dụ 125/UBND-VP.",
-        "The status has no ResponseFor/Code. Give the number and notation of the document, such as 125/UBND-VP.",
+        "The status has no ResponseFor/Code. Give the number and notation of the document, such as "
+        "125/UBND-VP.",
     ),
     "status_code_unknown": _error(
         "StatusCode “{value}” không có trong bảng mã. Chỉ dùng 01, 02, 03, 04, 05, 06, 13, 15 hoặc 16.",
         "StatusCode “{value}” is not in the list. Use 01, 02, 03, 04, 05, 06, 13, 15 or 16.",
     ),
     "business_type_unknown": _error(
-        "BussinessDocType “{value}” không hợp lệ. Chỉ dùng 0 (mới), 1 (thu hồi), 2 (cập nhật) hoặc 3 (thay thế).",
+        "BussinessDocType “{value}” không hợp lệ. Chỉ dùng 0 (mới), 1 (thu hồi), 2 (cập nhật) hoặc 3 (thay "
+        "thế).",
         "BussinessDocType “{value}” is not valid. Use 0 (new), 1 (revoke), 2 (update) or 3 (replace).",
     ),
     "base64_invalid": _error(
-        "Không giải mã được nội dung tệp đính kèm ({detail}). Hãy đính kèm lại tệp bằng base64 chuẩn rồi gửi lại.",
+        "Không giải mã được nội dung tệp đính kèm ({detail}). Hãy đính kèm lại tệp bằng base64 chuẩn rồi "
+        "gửi lại.",
         "The attachment's content cannot be decoded ({detail}). Attach the file again in standard base64.",
     ),
     "archive_unsafe": _error(
         "Tệp nén trong tệp đính kèm không an toàn hoặc bị hỏng ({detail}). Hãy đính kèm tệp gốc, không nén.",
-        "The archive in the attachment is unsafe or damaged ({detail}). Attach the original file without zipping it.",
+        "The archive in the attachment is unsafe or damaged ({detail}). Attach the original file without "
+        "zipping it.",
     ),
     "attachment_shape_unknown": _error(
         "Tệp đính kèm sai cấu trúc ({detail}). Mỗi AttachmentEncoded/Attachment phải có đúng một "
         "ContentTransferEncoded chứa base64; không dùng AttachmentData.",
-        "The attachment has the wrong shape ({detail}). Each AttachmentEncoded/Attachment must hold exactly one "
-        "ContentTransferEncoded with base64; AttachmentData is not part of the format.",
+        "The attachment has the wrong shape ({detail}). Each AttachmentEncoded/Attachment must hold exactly "
+        "one ContentTransferEncoded with base64; AttachmentData is not part of the format.",
     ),
     "attachment_too_large": _error(
         "Một tệp đính kèm vượt quá {limit} byte. Hãy giảm dung lượng hoặc chia nhỏ tệp rồi gửi lại.",
@@ -132,17 +145,21 @@ _ERRORS: Final[dict[str, Message]] = {
     ),
     "too_many_elements": _error(
         "Tệp có quá {limit} thẻ. Hãy xuất lại tệp theo QCVN 102:2016/BTTTT hoặc chia nhỏ danh sách nhận.",
-        "The file has more than {limit} elements. Export it again in the QCVN 102:2016 format or split the recipients.",
+        "The file has more than {limit} elements. Export it again in the QCVN 102:2016 format or split the "
+        "recipients.",
     ),
 }
 
 _WARNINGS: Final[dict[str, Message]] = {
     "junk_trimmed": _warning(
-        "Có {detail} ký tự thừa trước khai báo XML, đã bỏ qua. Hãy sửa phần mềm xuất tệp: nhiều hệ thống khác từ chối.",
-        "{detail} stray characters before the XML declaration were skipped. Fix the exporter: other systems refuse it.",
+        "Có {detail} ký tự thừa trước khai báo XML, đã bỏ qua. Hãy sửa phần mềm xuất tệp: nhiều hệ thống "
+        "khác từ chối.",
+        "{detail} stray characters before the XML declaration were skipped. Fix the exporter: other systems "
+        "refuse it.",
     ),
     "xlink_bound": _warning(
-        "Dùng tiền tố xlink mà không khai báo xmlns:xlink; đã tự bổ sung. Hãy khai báo hoặc bỏ thuộc tính này.",
+        "Dùng tiền tố xlink mà không khai báo xmlns:xlink; đã tự bổ sung. Hãy khai báo hoặc bỏ thuộc tính "
+        "này.",
         "The prefix xlink is used without xmlns:xlink; it was bound. Declare it or leave the attribute out.",
     ),
     "encoding_mismatch": _warning(
@@ -154,16 +171,20 @@ _WARNINGS: Final[dict[str, Message]] = {
         "The root element is {value} instead of edXML. Use <edXML>: some receiving systems refuse this.",
     ),
     "namespace_mixed": _warning(
-        "Thẻ {value} thuộc không gian tên lạ; vẫn đọc theo tên thẻ. Hãy dùng một không gian tên QCVN 102:2016.",
-        "Element {value} is in a foreign namespace; it was read by its name. Use the QCVN 102:2016 namespace throughout.",
+        "Thẻ {value} thuộc không gian tên lạ; vẫn đọc theo tên thẻ. Hãy dùng một không gian tên QCVN "
+        "102:2016.",
+        "Element {value} is in a foreign namespace; it was read by its name. Use the QCVN 102:2016 "
+        "namespace throughout.",
     ),
     "element_repeated": _warning(
         "Thẻ {value} chỉ được có một; chỉ thẻ đầu tiên được dùng. Hãy bỏ các thẻ lặp.",
         "Element {value} may occur once; only the first is used. Remove the repetitions.",
     ),
     "unknown_element": _warning(
-        "Thẻ {value} không có trong định dạng, đã bỏ qua. Thông tin trong thẻ này không được chuyển tiếp khi ghi lại.",
-        "Element {value} is not part of the format and is ignored. What it holds is not passed on in a rendition.",
+        "Thẻ {value} không có trong định dạng, đã bỏ qua. Thông tin trong thẻ này không được chuyển tiếp "
+        "khi ghi lại.",
+        "Element {value} is not part of the format and is ignored. What it holds is not passed on in a "
+        "rendition.",
     ),
     "xml_signature_ignored": _warning(
         "Chữ ký XML trong phần đầu không có giá trị xác thực trên trục liên thông; hãy ký số trên tệp PDF.",
@@ -222,7 +243,8 @@ _WARNINGS: Final[dict[str, Message]] = {
         "DocumentType/Type is {value}; some systems take only 1 or 2. Put the kind of document in TypeName.",
     ),
     "date_not_canonical": _warning(
-        "{value} là “{detail}”, không đúng dạng {limit}. Hãy dùng dạng này: hệ thống khác có thể bỏ qua ngày.",
+        "{value} là “{detail}”, không đúng dạng {limit}. Hãy dùng dạng này: hệ thống khác có thể bỏ qua "
+        "ngày.",
         "{value} is “{detail}”, not in the form {limit}. Use that form: other systems may drop the date.",
     ),
     "date_invalid": _warning(
@@ -262,8 +284,10 @@ _WARNINGS: Final[dict[str, Message]] = {
         "Attachment “{value}” is not listed in edXMLManifest. Add a Reference for it.",
     ),
     "content_id_mismatch": _warning(
-        "ContentId của tệp “{value}” không khớp với manifest; đã ghép theo {detail}. Hãy dùng cùng một mã cid.",
-        "The ContentId of “{value}” differs from the manifest; matched by {detail}. Use the same cid on both sides.",
+        "ContentId của tệp “{value}” không khớp với manifest; đã ghép theo {detail}. Hãy dùng cùng một mã "
+        "cid.",
+        "The ContentId of “{value}” differs from the manifest; matched by {detail}. Use the same cid on "
+        "both sides.",
     ),
     "content_id_repeated": _warning(
         "ContentId “{value}” bị trùng; đã đổi thành “{detail}”. Mỗi tệp cần một ContentId riêng.",
@@ -295,7 +319,8 @@ _WARNINGS: Final[dict[str, Message]] = {
     ),
     "base64_padding": _warning(
         "Base64 thiếu hoặc thừa dấu “=” ở cuối; vẫn giải mã được. Hãy xuất lại tệp bằng base64 chuẩn.",
-        "The base64 has too few or too many “=” at its end; it was decoded all the same. Use standard base64.",
+        "The base64 has too few or too many “=” at its end; it was decoded all the same. Use standard "
+        "base64.",
     ),
     "control_removed": _warning(
         "{value} có ký tự điều khiển không được phép trong XML; chúng bị bỏ khi ghi. Hãy xoá các ký tự này.",
@@ -339,6 +364,8 @@ def issue(code: str, path: str = "", *, value: Value = "", detail: Value = "", l
     )
 
 
-def refusal(code: str, path: str = "", *, value: Value = "", detail: Value = "", limit: Value = "") -> EdxmlRefused:
+def refusal(
+    code: str, path: str = "", *, value: Value = "", detail: Value = "", limit: Value = ""
+) -> EdxmlRefused:
     """A refusal for one reason."""
     return EdxmlRefused(issue(code, path, value=value, detail=detail, limit=limit))

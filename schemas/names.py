@@ -1,10 +1,10 @@
 """File names from messages, made safe to use on any file system and to show to people.
 
 `safe_name` gives the name under which a file may be stored or offered for download: NFC, the last part of any
-path, no control, zero-width or direction characters (a right-to-left mark makes `gpj.exe` look like a picture),
-nothing Windows reserves, at most 80 characters and 240 bytes keeping the extension, never empty, never the same
-as another of the message, compared without regard to case. `is_plain` tells whether a name could do harm as it
-stands to a receiver that uses it unseen.
+path, no control, zero-width or direction characters (a right-to-left mark makes `gpj.exe` look like a
+picture), nothing Windows reserves, at most 80 characters and 240 bytes keeping the extension, never empty,
+never the same as another of the message, compared without regard to case. `is_plain` tells whether a name
+could do harm as it stands to a receiver that uses it unseen.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The one hardened XML parser of the project: everything that ever parses XML goes through this module.
 
-Set-up: libxml2 by lxml, no DTD loaded, no entity resolved, no network, no huge-tree mode (so libxml2's own bounds
-on names, depth and buffers hold), encoding fixed to UTF-8 by the caller. A DOCTYPE raises in the parser's
-`doctype` event, before anything in it is evaluated. lxml's target mode drops an undeclared namespace prefix
-without a word (`<f:b/>` arrives as `b`); such errors are in the parser's log only, so `check()` reads it after
-every feed and refuses. expat is not used: it is quadratic on long attributes.
+Set-up: libxml2 by lxml, no DTD loaded, no entity resolved, no network, no huge-tree mode (so libxml2's own
+bounds on names, depth and buffers hold), encoding fixed to UTF-8 by the caller. A DOCTYPE raises in the
+parser's `doctype` event, before anything in it is evaluated. lxml's target mode drops an undeclared namespace
+prefix without a word (`<f:b/>` arrives as `b`); such errors are in the parser's log only, so `check()` reads
+it after every feed and refuses. expat is not used: it is quadratic on long attributes.
 
 `FeedParser` streams into a target; `parse_small` gives a tree of a small document with the same refusals.
 """
@@ -30,7 +30,7 @@ class Target(Protocol):
     def start(self, tag: str, attrib: dict[str, str], nsmap: dict[str, str]) -> None:
         """A start tag; `tag` is in Clark notation, `nsmap` what this tag declares."""
 
-    def end(self, tag: str) -> None:
+    def end(self, tag: str, /) -> None:
         """An end tag."""
 
     def data(self, data: str) -> None:
@@ -50,7 +50,7 @@ class _Guard:
         self.end = target.end
         self.data = target.data
 
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+    def doctype(self, *_: str | None) -> None:
         """Called when `<!DOCTYPE` is read."""
         raise refusal("doctype_forbidden")
 
@@ -62,7 +62,8 @@ class FeedParser:
     """A streaming parse of UTF-8 bytes. Every failure is an `EdxmlRefused`; after one the parser is dead."""
 
     def __init__(self, target: Target) -> None:
-        self._parser = etree.XMLParser(
+        # The stubs know only targets whose start takes two arguments.
+        self._parser = etree.XMLParser(  # type: ignore[call-overload]
             target=_Guard(target),
             encoding="utf-8",
             resolve_entities=False,
@@ -94,7 +95,10 @@ class FeedParser:
         if not log:
             return
         for entry in log:
-            if entry.type == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE or entry.level >= etree.ErrorLevels.ERROR:
+            if (
+                entry.type == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+                or entry.level >= etree.ErrorLevels.ERROR
+            ):
                 raise _not_xml(entry.message, entry.line)
         if len(log) > _MAX_LOG_ENTRIES:
             raise refusal("not_xml", detail="more than 200 namespace warnings")
@@ -125,7 +129,8 @@ class _TreeTarget:
             raise refusal("too_deep", limit=self._limits.depth)
         if self._elements > self._limits.elements:
             raise refusal("too_many_elements", limit=self._limits.elements)
-        self._builder.start(tag, attrib, {prefix or None: uri for prefix, uri in nsmap.items() if uri})
+        bound = {prefix or None: uri for prefix, uri in nsmap.items() if uri}
+        self._builder.start(tag, attrib, bound)  # type: ignore[call-arg] # unknown to the stubs
 
     def end(self, tag: str) -> None:
         self._depth -= 1
@@ -156,5 +161,7 @@ def _translated(error: etree.XMLSyntaxError) -> EdxmlRefused:
 
 
 def _not_xml(message: str, line: int) -> EdxmlRefused:
-    text = message.split(", line ")[0].split("\n")[0]
-    return refusal("not_xml", f"line {line}" if line else "", detail=(f"dòng {line}: {text}", f"line {line}: {text}"))
+    text = message.split(", line ", maxsplit=1)[0].split("\n", maxsplit=1)[0]
+    return refusal(
+        "not_xml", f"line {line}" if line else "", detail=(f"dòng {line}: {text}", f"line {line}: {text}")
+    )

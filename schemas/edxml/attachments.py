@@ -1,11 +1,12 @@
 """Attachments of a split message: which manifest entry belongs to which content, what each file really is.
 
-Identity is a tangle in real traffic [national SDK]: the manifest says `cid:X`, the attachment `cid:X`, `X` or even
-`cid:cid:X`. All leading `cid:` are dropped; what still does not meet is matched by name, then by position.
+Identity is a tangle in real traffic [national SDK]: the manifest says `cid:X`, the attachment `cid:X`, `X` or
+even `cid:cid:X`. All leading `cid:` are dropped; what still does not meet is matched by name, then by
+position.
 
-A single-entry archive made by the SDK (declared application/zip under another name, or carrying one entry with the
-name's own extension) is undone once. Archives sent as such, and the office formats that are archives, are left alone
-but looked into: what nobody should open is refused.
+A single-entry archive made by the SDK (declared application/zip under another name, or carrying one entry
+with the name's own extension) is undone once. Archives sent as such, and the office formats that are
+archives, are left alone but looked into: what nobody should open is refused.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class _Resolver:
         said = [_reference(node) for node in self._nodes]
         matches = self._match(said)
         found = [
-            self._settle(index, node, said[index], matches.get(index)) for index, node in enumerate(self._nodes)
+            self._settle(index, node, said[index], matches.get(index))
+            for index, node in enumerate(self._nodes)
         ]
         for number, reference in enumerate(self._references):
             if number not in {match for match, _ in matches.values()}:
@@ -128,7 +130,9 @@ class _Resolver:
                     del free[number]
         return matches
 
-    def _settle(self, index: int, node: Node, said: _Reference, match: tuple[int, str] | None) -> SplitAttachment:
+    def _settle(
+        self, index: int, node: Node, said: _Reference, match: tuple[int, str] | None
+    ) -> SplitAttachment:
         place = f"AttachmentEncoded/Attachment[{index + 1}]"
         if node.content is None:
             raise refusal(
@@ -143,7 +147,7 @@ class _Resolver:
         declared = said.content_type or (listed.content_type if listed else "")
         file = self._open(raw, name, declared, place)
         safe = self._name(name, file.media_type, index, place)
-        self._report(said, match, file, declared, safe, place)
+        self._report(match, file, declared, safe, place)
         return SplitAttachment(
             index=index,
             content_id=self._content_id(said, listed, index, place),
@@ -228,7 +232,12 @@ class _Resolver:
         return chosen
 
     def _report(
-        self, said: _Reference, match: tuple[int, str] | None, file: _File, declared: str, safe: str, place: str
+        self,
+        match: tuple[int, str] | None,
+        file: _File,
+        declared: str,
+        safe: str,
+        place: str,
     ) -> None:
         if match is None:
             self._issues.append(issue("attachment_unlisted", place, value=safe))
@@ -237,11 +246,17 @@ class _Resolver:
             self._issues.append(issue("content_id_mismatch", place, value=safe, detail=how))
         if file.size == 0:
             self._issues.append(issue("attachment_empty", place, value=safe))
-        elif file.was_zipped != is_zip_type(declared) if file.was_zipped else not agrees(declared, file.media_type):
+        elif (
+            file.was_zipped != is_zip_type(declared)
+            if file.was_zipped
+            else not agrees(declared, file.media_type)
+        ):
             limit: str | tuple[str, str] = file.media_type
             if file.was_zipped:
                 limit = (f"tệp nén chứa {file.media_type}", f"an archive holding {file.media_type}")
-            self._issues.append(issue("content_type_mismatch", place, value=safe, detail=declared, limit=limit))
+            self._issues.append(
+                issue("content_type_mismatch", place, value=safe, detail=declared, limit=limit)
+            )
 
 
 def _misleads(name: str, declared: str, file: _File) -> bool:
@@ -283,4 +298,3 @@ def _manifest(node: Node) -> Iterator[Node]:
             yield from child.all("Reference")
         elif child.name in ("edXMLEnvelope", "EdXMLEnvelope", "edXMLBody"):
             yield from _manifest(child)
-

@@ -1,7 +1,8 @@
 """What is wrong with a message without being a reason to refuse it: checks on the finished model.
 
-The same length table serves reading (warnings) and writing (`schemas.edxml.write.writing_issues`). Lengths are those
-of NĐ 30/2020 Annex VI and of a provincial exchange's validator; nobody is known to enforce them reliably.
+The same length table serves reading (warnings) and writing (`schemas.edxml.write.writing_issues`). Lengths
+are those of NĐ 30/2020 Annex VI and of a provincial exchange's validator; nobody is known to enforce them
+reliably.
 """
 
 from __future__ import annotations
@@ -96,9 +97,16 @@ def _change_issues(message: DocumentMessage) -> Iterator[Issue]:
     elif business.doc_type == BUSINESS_UPDATE:
         lacks = "" if business.document_id else "Bussiness/DocumentId"
     elif business.doc_type == BUSINESS_REPLACE:
-        lacks = "" if any(each.document_id for each in business.replacements) else "ReplacementInfo/DocumentId"
+        lacks = (
+            "" if any(each.document_id for each in business.replacements) else "ReplacementInfo/DocumentId"
+        )
     if lacks:
-        yield issue("business_incomplete", "TraceHeaderList/Bussiness", value=_CHANGES[business.doc_type], detail=lacks)
+        yield issue(
+            "business_incomplete",
+            "TraceHeaderList/Bussiness",
+            value=_CHANGES[business.doc_type],
+            detail=lacks,
+        )
 
 
 def _organ_lengths(place: str, organization: Organization) -> Iterator[Issue]:

@@ -1,9 +1,9 @@
 """Attachment content: base64 text in, decoded bytes in a spool file out, hashed on the way.
 
-What is tolerated follows the national SDK, which ignores characters outside the alphabet: white space silently,
-others with a warning, as well as missing or surplus `=` at the end. Refused is what has no single reading: a
-length that no bytes encode to, text after the padding (decoders disagree: stop, fail, or go on), and the URL-safe
-characters `-` and `_` (one decoder drops them, another takes them for `+` and `/`).
+What is tolerated follows the national SDK, which ignores characters outside the alphabet: white space
+silently, others with a warning, as well as missing or surplus `=` at the end. Refused is what has no single
+reading: a length that no bytes encode to, text after the padding (decoders disagree: stop, fail, or go on),
+and the URL-safe characters `-` and `_` (one decoder drops them, another takes them for `+` and `/`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RawContent:
 
 
 class ContentSink:
-    """Decodes one attachment into a new file `path`. `finish()` or `abort()` ends it, the latter at any time."""
+    """Decodes one attachment into a new file `path`; `finish()`, or at any time `abort()`, ends it."""
 
     def __init__(self, path: Path, *, index: int, max_bytes: int) -> None:
         self._path = path

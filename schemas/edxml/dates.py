@@ -1,7 +1,7 @@
 """Dates and times as senders write them: canonical `yyyy/MM/dd[ HH:mm:ss]`, Vietnam time, no zone.
 
-Read are also `yyyy-MM-dd`, `dd/MM/yyyy`, an ISO `T`, fractions and a zone (turned into Vietnam time). A date that
-cannot be understood is kept as text; no date of a message decides anything.
+Read are also `yyyy-MM-dd`, `dd/MM/yyyy`, an ISO `T`, fractions and a zone (turned into Vietnam time). A date
+that cannot be understood is kept as text; no date of a message decides anything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ DATE_FORM: Final = "yyyy/MM/dd"
 TIME_FORM: Final = "yyyy/MM/dd HH:mm:ss"
 VIETNAM: Final = timezone(timedelta(hours=7))
 
-_DATE: Final = r"(?:(?P<y>\d{4})(?P<s>[/-])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})|(?P<d2>\d{1,2})[/-](?P<m2>\d{1,2})[/-](?P<y2>\d{4}))"
+_DATE: Final = (
+    r"(?:(?P<y>\d{4})(?P<s>[/-])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"
+    r"|(?P<d2>\d{1,2})[/-](?P<m2>\d{1,2})[/-](?P<y2>\d{4}))"
+)
 _TIME: Final = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.\d{1,9})?)?\s?(?P<zone>Z|[+-]\d{2}:?\d{2})?"
 _WHOLE: Final = re.compile(rf"{_DATE}(?:[T ]\s*{_TIME})?", re.ASCII)
 # What exporters write for "no date": the empty values of their languages and tools.
@@ -30,7 +33,7 @@ def parse_time(text: str) -> datetime | None:
     numbers = [part["y"] or part["y2"], part["m"] or part["m2"], part["d"] or part["d2"]]
     numbers += [part["H"] or "0", part["M"] or "0", part["S"] or "0"]
     try:
-        value = datetime(*map(int, numbers))  # type: ignore[arg-type]
+        value = datetime(*map(int, numbers))  # type: ignore[arg-type]  # noqa: DTZ001 - naive
         return value if part["zone"] is None else _in_vietnam(value, part["zone"])
     except (ValueError, OverflowError):
         return None

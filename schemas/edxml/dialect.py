@@ -1,7 +1,7 @@
 """Which dialect a message is written in: the way it uses prefixes, told by the literal tags.
 
-A receiver that insists on the prefix `edXML:` (some .NET ones do) can be given the original only if every envelope
-tag has it. Names that occur both in the manifest and in attachments say nothing and are left out.
+A receiver that insists on the prefix `edXML:` (some .NET ones do) can be given the original only if every
+envelope tag has it. Names that occur both in the manifest and in attachments say nothing and are left out.
 """
 
 from __future__ import annotations
@@ -23,16 +23,20 @@ class Dialect(StrEnum):
     OTHER_ROOT = "qcvn-other-root"
 
 
-_ENVELOPE: Final = frozenset(
-    "edXMLEnvelope edXMLHeader MessageHeader From To OrganId OrganName OrganizationInCharge OrganAdd Email Telephone Fax "
-    "Website DocumentId Code CodeNumber CodeNotation PromulgationInfo Place PromulgationDate DocumentType Type TypeDetail "
-    "TypeName Subject SignerInfo Competence Position FullName DueDate OtherInfo Priority SphereOfPromulgation "
-    "TyperNotation PromulgationAmount PageAmount Direction Appendixes Appendix ResponseFor SteeringType ToPlaces "
-    "StaffInfo Department Staff Mobile StatusCode Timestamp TraceHeaderList TraceHeader Bussiness BussinessDocType "
-    "BussinessDocReason Paper BussinessDocumentInfo ReplacementInfoList edXMLBody edXMLManifest".split()
+_ENVELOPE_NAMES: Final = (
+    "edXMLEnvelope edXMLHeader MessageHeader From To OrganId OrganName OrganizationInCharge OrganAdd "
+    "Email Telephone Fax Website DocumentId Code CodeNumber CodeNotation PromulgationInfo Place "
+    "PromulgationDate DocumentType Type TypeDetail TypeName Subject SignerInfo Competence Position "
+    "FullName DueDate OtherInfo Priority SphereOfPromulgation TyperNotation PromulgationAmount "
+    "PageAmount Direction Appendixes Appendix ResponseFor SteeringType ToPlaces StaffInfo Department "
+    "Staff Mobile StatusCode Timestamp TraceHeaderList TraceHeader Bussiness BussinessDocType "
+    "BussinessDocReason Paper BussinessDocumentInfo ReplacementInfoList edXMLBody edXMLManifest"
 )
+_ENVELOPE: Final = frozenset(_ENVELOPE_NAMES.split())
 _ATTACHED: Final = frozenset({"AttachmentEncoded", "Attachment"})
-_DOTNET_MARKS: Final = frozenset({("", "Boundary"), ("", "ContentTransferEncoded"), (PREFIX, "DigitalSignature")})
+_DOTNET_MARKS: Final = frozenset(
+    {("", "Boundary"), ("", "ContentTransferEncoded"), (PREFIX, "DigitalSignature")}
+)
 
 
 def dialect_of(names: frozenset[tuple[str, str]], root_name: str, *, foreign_namespaces: bool) -> Dialect:

@@ -1,9 +1,9 @@
 """From the sender's encoding to UTF-8, before any parsing: UTF-8, or UTF-16 with a byte order mark.
 
-The bytes decide, not the declaration: exporters that write `encoding="utf-16"` over UTF-8 bytes are common (the
-text was made by a string writer), so the declaration is compared later and only warns. UTF-16 without a mark,
-UTF-32 and whatever else a declaration names are refused: nobody sends them, and each is one more way to hide
-something from the next reader. UTF-8 passes untouched; the parser checks it.
+The bytes decide, not the declaration: exporters that write `encoding="utf-16"` over UTF-8 bytes are common
+(the text was made by a string writer), so the declaration is compared later and only warns. UTF-16 without a
+mark, UTF-32 and whatever else a declaration names are refused: nobody sends them, and each is one more way to
+hide something from the next reader. UTF-8 passes untouched; the parser checks it.
 """
 
 from __future__ import annotations

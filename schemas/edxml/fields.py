@@ -1,8 +1,8 @@
-"""Reading the fields of one element: by local name, in any order, with findings for what is not as it should be.
+"""Reading the fields of one element: by local name, in any order, with findings for what is not right.
 
-`Findings` collects; it keeps the first few of each code, so that 2,000 recipients with one fault are one story.
-`Section` wraps an element with the names it may hold: unknown ones are reported, and of what may occur once the
-first counts and `repair` is set: another reader might take the last one.
+`Findings` collects; it keeps the first few of each code, so that 2,000 recipients with one fault are one
+story. `Section` wraps an element with the names it may hold: unknown ones are reported, and of what may occur
+once the first counts and `repair` is set: another reader might take the last one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from schemas.edxml.dates import DATE_FORM, TIME_FORM, date_text, is_no_date, parse_time, time_text
@@ -34,7 +34,9 @@ class Findings:
         self.mixed = False
         self._counts: Counter[str] = Counter()
 
-    def add(self, code: str, path: str = "", *, value: Value = "", detail: Value = "", limit: Value = "") -> None:
+    def add(
+        self, code: str, path: str = "", *, value: Value = "", detail: Value = "", limit: Value = ""
+    ) -> None:
         """Note a finding."""
         self._counts[code] += 1
         if self._counts[code] > PER_CODE:
@@ -153,7 +155,7 @@ class Section:
             self.findings.add("date_invalid", self.path, value=name, detail=text, limit=form)
         return value
 
-    def _is_placeholder(self, value: date, name: str, text: str) -> bool:
+    def _is_placeholder(self, value: datetime, name: str, text: str) -> bool:
         if not is_no_date(value):
             return False
         self.findings.add("placeholder_ignored", self.path, value=name, detail=text)

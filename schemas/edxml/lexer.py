@@ -5,12 +5,14 @@ bounds at no measurable cost. It exists for what the parser cannot tell or do:
 
 * junk before the document is trimmed, with a count, if a `<` comes soon enough; the XML declaration is read;
 * DOCTYPE is refused where it starts, whatever follows;
-* `xmlns:xlink` is added to the root's start tag if it does not declare it (a sent dialect uses it undeclared);
-* the literal prefix of every tag is noted: lxml does not report it, and receivers exist that insist on `edXML:`;
-* the bytes of markup are counted, and a tag, comment or instruction that the parser would have to hold whole is
-  refused above the limit, before libxml2 buffers it;
-* a long CDATA section is handed on as several (`]]><![CDATA[` at a chunk's end), because libxml2 holds a section
-  whole: without this a base64 attachment in CDATA would sit in memory.
+* `xmlns:xlink` is added to the root's start tag if it does not declare it (a sent dialect uses it
+  undeclared);
+* the literal prefix of every tag is noted: lxml does not report it, and receivers exist that insist on
+  `edXML:`;
+* the bytes of markup are counted, and a tag, comment or instruction that the parser would have to hold whole
+  is refused above the limit, before libxml2 buffers it;
+* a long CDATA section is handed on as several (`]]><![CDATA[` at a chunk's end), because libxml2 holds a
+  section whole: without this a base64 attachment in CDATA would sit in memory.
 
 Everything else goes through byte for byte; whether it is well-formed XML is the parser's business alone.
 """
@@ -94,7 +96,7 @@ class Lexer:
         return b"".join(out)
 
     def is_in_text_of(self, name: str) -> bool:
-        """The next byte is plain text (or markup) right inside an element of that local name, or just after it."""
+        """The next byte is text or markup right inside an element of that local name, or just after it."""
         return self._state is _State.TEXT and self._text_of == name and not self._held
 
     def _prolog(self, data: bytes, final: bool) -> int | None:
@@ -104,7 +106,7 @@ class Lexer:
             if start < 0 and len(data) <= JUNK_WINDOW and not final:
                 self._held = data
                 return None
-            raise refusal("not_xml", detail=("không thấy thẻ XML ở đầu tệp", "no XML tag at the start of the file"))
+            raise refusal("not_xml", detail=("đầu tệp không có thẻ XML", "no XML tag at the file's start"))
         declaration = data[start : start + 6]
         if b"<?xml ".startswith(declaration[:6]) and len(declaration) < 6 and not final:
             self._held = data

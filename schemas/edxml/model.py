@@ -1,10 +1,10 @@
 """What an edXML message says: frozen models of the document and the status message [QCVN 102].
 
-Text fields are as sent, `""` where the element is absent or empty: the format knows no difference. Identifiers
-(document ids, numbers, notations, status codes, content ids) are trimmed of surrounding spaces and of
-zero-width characters, because they are compared; organisation codes keep their spelling in `organ_id` and
-give their comparable form as `code`. Dates and times are claims of the sender: raw text and, where it can be
-understood, the value in Vietnam time. They are never used for order or deadlines.
+Text fields are as sent, `""` where the element is absent or empty: the format knows no difference.
+Identifiers (document ids, numbers, notations, status codes, content ids) are trimmed of surrounding spaces
+and of zero-width characters, because they are compared; organisation codes keep their spelling in `organ_id`
+and give their comparable form as `code`. Dates and times are claims of the sender: raw text and, where it can
+be understood, the value in Vietnam time. They are never used for order or deadlines.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ ORGANIZATION: Final = frozenset(
 RESPONSE_FOR: Final = frozenset({"OrganId", "Code", "DocumentId", "PromulgationDate"})
 STAFF: Final = frozenset({"Department", "DepartmentId", "Staff", "StaffId", "Mobile", "Email"})
 _MAX_CODE: Final = 50
-# Both code schemes, their mixed forms on the live axis, connection centres, and tax-code ids of state enterprises.
+# Both code schemes, their mixed forms on the live axis, connection centres, tax-code ids of enterprises.
 _USUAL_CODE: Final = re.compile(
     r"(?:\d{2,3}\.){0,3}[A-Z]\d{2}|[A-Z]\d{2}(?:\.[0-9A-Z]{2,3}){1,3}|\d{12,13}", re.ASCII
 )
@@ -74,4 +74,3 @@ def read_response_for(section: Section) -> ResponseFor:
         document_id=section.identifier("DocumentId"),
         promulgation_date=section.date("PromulgationDate"),
     )
-

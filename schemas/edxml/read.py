@@ -1,11 +1,13 @@
 """From the skeleton to the model: one reader for every dialect of QCVN 102.
 
-Elements are matched by local name, in any order, unknown ones ignored with a warning, as all receivers do. Exactly
-the documented reject list refuses; all its errors in one message are reported together. Everything else warns.
+Elements are matched by local name, in any order, unknown ones ignored with a warning, as all receivers do.
+Exactly the documented reject list refuses; all its errors in one message are reported together. Everything
+else warns.
 
-`needs_repair` says that the bytes as sent must not be handed to others: something was repaired on the way (junk,
-xlink, encoding), or another reader could take the message for something else than was read here (a repeated From, a
-file the national SDK would unpack wrongly, a file name that is a path). Who gets such a message gets a rendition.
+`needs_repair` says that the bytes as sent must not be handed to others: something was repaired on the way
+(junk, xlink, encoding), or another reader could take the message for something else than was read here (a
+repeated From, a file the national SDK would unpack wrongly, a file name that is a path). Who gets such a
+message gets a rendition.
 """
 
 from __future__ import annotations
@@ -34,14 +36,16 @@ from schemas.issues import EdxmlRefused, Issue
 from schemas.messages import refusal
 from schemas.names import is_plain
 
-_STATUS_SINGLE: Final = frozenset({"From", "ResponseFor", "StaffInfo", "StatusCode", "Description", "Timestamp"})
+_STATUS_SINGLE: Final = frozenset(
+    {"From", "ResponseFor", "StaffInfo", "StatusCode", "Description", "Timestamp"}
+)
 _ROOT_EXTRAS: Final = frozenset({"Boundary", "ContentId", "ContentType"})
 _ENVELOPES: Final = ("edXMLEnvelope", "EdXMLEnvelope")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentFile:
-    """One attachment on disk: `name` as declared, `path` decoded and, if it was zipped by an exporter, unzipped."""
+    """One attachment on disk: `name` as declared, `path` decoded and, if an exporter zipped it, unzipped."""
 
     index: int
     name: str
@@ -66,7 +70,15 @@ class ReadEdxml:
 
 
 def read(split: SplitEdxml, *, today: date | None = None) -> ReadEdxml:
-    """The model of a split message; `EdxmlRefused` with every error found. `today` enables the future-date check."""
+    """The model of a message, or `EdxmlRefused` with every error; `today` is for the future-date check."""
+    result, errors = examine(split, today=today)
+    if errors:
+        raise EdxmlRefused(*errors, *result.warnings)
+    return result
+
+
+def examine(split: SplitEdxml, *, today: date | None = None) -> tuple[ReadEdxml, tuple[Issue, ...]]:
+    """What could be read, and the errors: for reports. Raises `EdxmlRefused` where nothing can be read."""
     findings = Findings()
     envelope = _envelope(split.root, findings)
     edxml_header = _part(envelope, "edXMLHeader", findings)
@@ -74,18 +86,20 @@ def read(split: SplitEdxml, *, today: date | None = None) -> ReadEdxml:
     if _is_status(header_node, split):
         message: DocumentMessage | StatusMessage = _read_status(header_node, findings)
     else:
-        header = Section(header_node, "MessageHeader", findings, single=_document_names(header_node), many=HEADER_MANY)
+        names = _document_names(header_node)
+        header = Section(header_node, "MessageHeader", findings, single=names, many=HEADER_MANY)
         message = read_document(header, edxml_header, tuple(_info(each) for each in split.attachments))
     _report(split, envelope, edxml_header, findings)
-    if findings.errors:
-        raise EdxmlRefused(*findings.errors, *split.issues, *findings.warnings)
-    return ReadEdxml(
+    result = ReadEdxml(
         message=message,
         dialect=dialect_of(split.names, split.root.name, foreign_namespaces=findings.mixed),
-        needs_repair=split.repaired or findings.repair or any(each.needs_repair for each in split.attachments),
+        needs_repair=split.repaired
+        or findings.repair
+        or any(each.needs_repair for each in split.attachments),
         warnings=(*split.issues, *findings.warnings, *_late_issues(message, today)),
         attachments=tuple(_file(each) for each in split.attachments),
     )
+    return result, tuple(findings.errors)
 
 
 def _envelope(root: Node, findings: Findings) -> Node:
@@ -103,7 +117,9 @@ def _envelope(root: Node, findings: Findings) -> Node:
         findings.add("element_repeated", root.name, value=found[0].name)
     if found[0].namespace != QCVN_NAMESPACE:
         shown = found[0].namespace or "-"
-        raise refusal("namespace_wrong", "edXMLEnvelope", detail=(f"edXMLEnvelope: {shown}", f"edXMLEnvelope: {shown}"))
+        raise refusal(
+            "namespace_wrong", "edXMLEnvelope", detail=(f"edXMLEnvelope: {shown}", f"edXMLEnvelope: {shown}")
+        )
     return found[0]
 
 
@@ -125,7 +141,10 @@ def _is_status(header: Node, split: SplitEdxml) -> bool:
     is_document = header.first("To") is not None or bool(split.attachments)
     if header.first("StatusCode") is not None:
         if is_document:
-            detail = ("có cả StatusCode và To hoặc tệp đính kèm", "StatusCode together with To or attachments")
+            detail = (
+                "có cả StatusCode và To hoặc tệp đính kèm",
+                "StatusCode together with To or attachments",
+            )
             raise refusal("message_kind_unknown", "MessageHeader", detail=detail)
         return True
     # A status that lost its code is told from a document that lost its recipients by what it does not have.

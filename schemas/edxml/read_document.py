@@ -1,8 +1,8 @@
 """The document message: MessageHeader, TraceHeaderList and Bussiness into the model [QCVN 102].
 
-Element names are the format's own, `Bussiness` included. Tolerances: a missing Bussiness means a new document (the
-national exchange leaves it out at times); numbers out of their list are read as the list's default with a warning;
-only a business type outside 0-3 refuses, because what is to be done would be a guess.
+Element names are the format's own, `Bussiness` included. Tolerances: a missing Bussiness means a new document
+(the national exchange leaves it out at times); numbers out of their list are read as the list's default with
+a warning; only a business type outside 0-3 refuses, because what is to be done would be a guess.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ from schemas.edxml.organ import (
 )
 from schemas.edxml.skeleton import Node
 
-HEADER_SINGLE: Final = frozenset(
-    "From DocumentId Code PromulgationInfo DocumentType Subject Content SignerInfo DueDate OtherInfo SteeringType "
-    "ResponseForTask ApplicationType ToPlaces".split()
+_HEADER_NAMES: Final = (
+    "From DocumentId Code PromulgationInfo DocumentType Subject Content SignerInfo DueDate OtherInfo "
+    "SteeringType ResponseForTask ApplicationType ToPlaces"
 )
+HEADER_SINGLE: Final = frozenset(_HEADER_NAMES.split())
 HEADER_MANY: Final = frozenset({"To", "ResponseFor"})
-_OTHER: Final = frozenset(
-    "Priority SphereOfPromulgation TyperNotation PromulgationAmount PageAmount Direction Appendixes".split()
+_OTHER_NAMES: Final = (
+    "Priority SphereOfPromulgation TyperNotation PromulgationAmount PageAmount Direction Appendixes"
 )
+_OTHER: Final = frozenset(_OTHER_NAMES.split())
 _BUSINESS_SINGLE: Final = frozenset({"DocumentId", "BussinessDocType", "BussinessDocReason", "Paper"})
 _BUSINESS_MANY: Final = frozenset({"BussinessDocumentInfo", "ReplacementInfoList", "StaffInfo"})
 _SPELLINGS: Final = {"Business": "Bussiness", "BusinessDocType": "BussinessDocType"}
@@ -59,7 +61,9 @@ _STEERING: Final = range(4)
 _INFO: Final = frozenset({"DocumentInfo", "DocumentReceiver", "ReceiverList"})
 
 
-def read_document(header: Section, edxml_header: Node, attachments: tuple[AttachmentInfo, ...]) -> DocumentMessage:
+def read_document(
+    header: Section, edxml_header: Node, attachments: tuple[AttachmentInfo, ...]
+) -> DocumentMessage:
     """Everything but the checks that need the whole message; errors are noted in the findings."""
     number, notation = _code(header)
     place, issued = _promulgation(header)
@@ -129,7 +133,9 @@ def _document_type(header: Section) -> DocumentType:
     kind = section.number("Type")
     if kind is not None and kind not in (1, 2):
         header.findings.add("document_type_unusual", section.path, value=kind)
-    return DocumentType(type=kind, type_detail=section.number("TypeDetail"), type_name=section.text("TypeName"))
+    return DocumentType(
+        type=kind, type_detail=section.number("TypeDetail"), type_name=section.text("TypeName")
+    )
 
 
 def _signer(header: Section) -> SignerInfo:
@@ -235,7 +241,9 @@ def _business(section: Section) -> Business:
         reason=section.text("BussinessDocReason"),
         paper=section.number("Paper"),
         document_id=section.identifier("DocumentId"),
-        document_infos=tuple(_document_info(part) for part in section.each("BussinessDocumentInfo", single=_INFO)),
+        document_infos=tuple(
+            _document_info(part) for part in section.each("BussinessDocumentInfo", single=_INFO)
+        ),
         replacements=tuple(_replacements(section)),
         staff=tuple(read_staff(part) for part in section.each("StaffInfo", single=STAFF)),
     )
@@ -246,21 +254,25 @@ def _business_type(section: Section) -> int:
     if not text:
         section.findings.add("business_missing", section.path)
         return BUSINESS_NEW
-    value = int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None
+    value = int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else -1
     if value not in BUSINESS_TYPES:
         section.findings.add("business_type_unknown", f"{section.path}/BussinessDocType", value=text)
-        return BUSINESS_NEW
-    return value if value is not None else BUSINESS_NEW
+    return value
 
 
 def _document_info(section: Section) -> BusinessDocumentInfo:
     receivers = section.sub("ReceiverList", many=frozenset({"Receiver"}))
-    found = receivers.each("Receiver", single=frozenset({"OrganId", "ReceiverType"})) if receivers is not None else ()
+    found = (
+        receivers.each("Receiver", single=frozenset({"OrganId", "ReceiverType"}))
+        if receivers is not None
+        else ()
+    )
     return BusinessDocumentInfo(
         document_info=section.number("DocumentInfo"),
         document_receiver=section.number("DocumentReceiver"),
         receivers=tuple(
-            Receiver(organ_id=each.identifier("OrganId"), receiver_type=each.number("ReceiverType")) for each in found
+            Receiver(organ_id=each.identifier("OrganId"), receiver_type=each.number("ReceiverType"))
+            for each in found
         ),
     )
 
@@ -274,4 +286,3 @@ def _replacements(section: Section) -> Iterator[ReplacementInfo]:
                 document_id=each.identifier("DocumentId"),
                 organ_ids=tuple(code for code in map(normal_id, found) if code),
             )
-

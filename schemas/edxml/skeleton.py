@@ -1,9 +1,10 @@
 """The skeleton: the message without its attachments' content, as small nodes, built within bounds.
 
-`SkeletonBuilder` is the target of the streaming parse. Text of a ContentTransferEncoded inside an Attachment goes to
-the content hook instead of the skeleton; everything else is kept and counted. Bounds (depth, elements, recipients,
-attachments, skeleton size) are checked at every event, so a message is refused at the element that breaks one.
-Elements are known by local name, as all receivers know them; a foreign namespace is remembered per node.
+`SkeletonBuilder` is the target of the streaming parse. Text of a ContentTransferEncoded inside an Attachment
+goes to the content hook instead of the skeleton; everything else is kept and counted. Bounds (depth,
+elements, recipients, attachments, skeleton size) are checked at every event, so a message is refused at the
+element that breaks one. Elements are known by local name, as all receivers know them; a foreign namespace is
+remembered per node.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class SkeletonBuilder:
         self._open.append(node)
         self._texts.append(StringIO())
 
-    def end(self, tag: str) -> None:
+    def end(self, _tag: str) -> None:
         """An end tag."""
         node = self._open.pop()
         text = self._texts.pop()

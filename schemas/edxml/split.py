@@ -1,12 +1,13 @@
 """The streaming splitter: one pass over the bytes of an edXML message, in constant memory.
 
-    bytes -> Transcoder (UTF-16 to UTF-8) -> Lexer (repairs, markup bounds) -> hardened parser -> SkeletonBuilder
-                                                                                     \\-> ContentSink per attachment
+    bytes -> Transcoder (UTF-16 to UTF-8) -> Lexer (repairs, markup bounds) -> hardened parser ->
+    SkeletonBuilder \\-> ContentSink per attachment
 
-`feed` takes chunks cut anywhere and raises `EdxmlRefused` as soon as the message cannot be accepted; it only computes
-and appends to files, so it may run on an event loop with chunks of 64 KB. `close` checks the end, looks into archives
-and may take long: call it in a thread. After a refusal, or `abort`, nothing stays open and no file of ours is left.
-Writing to the spool may raise OSError (disk full); the caller then calls `abort`.
+`feed` takes chunks cut anywhere and raises `EdxmlRefused` as soon as the message cannot be accepted; it only
+computes and appends to files, so it may run on an event loop with chunks of 64 KB. `close` checks the end,
+looks into archives and may take long: call it in a thread. After a refusal, or `abort`, nothing stays open
+and no file of ours is left. Writing to the spool may raise OSError (disk full); the caller then calls
+`abort`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FEED_BYTES: Final = 64 * 1024
 _CONTENT: Final = "ContentTransferEncoded"
 _UTF8_NAMES: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "unicode"})
-# Each character reference costs the parser one event; inside base64 a line break per line is the honest maximum.
+# Each character reference costs the parser one event; in base64 only line breaks are honest ones.
 _REFERENCE_COST: Final = 4
 _BREAK_REFERENCES: Final = (b"&#13;", b"&#xD;", b"&#xd;", b"&#10;", b"&#xA;", b"&#xa;")
 
@@ -67,9 +68,7 @@ class EdxmlSplitter:
         """The next bytes of the message, cut anywhere."""
         self._alive()
         try:
-            self._fed += len(chunk)
-            if self._fed > self._limits.message_bytes:
-                raise refusal("message_too_large", limit=self._limits.message_bytes)
+            self._count(chunk)
             for start in range(0, len(chunk), FEED_BYTES):
                 self._pass(self._transcoder.feed(chunk[start : start + FEED_BYTES]))
         except BaseException:
@@ -90,7 +89,7 @@ class EdxmlSplitter:
             self._dead = True
 
     def abort(self) -> None:
-        """Give up: close what is open and remove every file made. May be called at any time, any number of times."""
+        """Give up: close what is open, remove every file made. At any time, any number of times."""
         self._dead = True
         if self._sink is not None:
             self._sink.abort()
@@ -126,13 +125,21 @@ class EdxmlSplitter:
         if self._dead:
             raise RuntimeError("the splitter has ended")
 
+    def _count(self, chunk: bytes) -> None:
+        self._fed += len(chunk)
+        if self._fed > self._limits.message_bytes:
+            raise refusal("message_too_large", limit=self._limits.message_bytes)
+
     def _pass(self, data: bytes, *, final: bool = False) -> None:
         in_content = self._builder.in_content and self._lexer.is_in_text_of(_CONTENT)
         if in_content and b"<" not in data:
             data = self._lighten(data)
         data = self._lexer.feed(data, final=final)
         self._check_encoding()
-        if self._lexer.markup_bytes + self._builder.text_bytes + self._reference_bytes > self._limits.skeleton_bytes:
+        if (
+            self._lexer.markup_bytes + self._builder.text_bytes + self._reference_bytes
+            > self._limits.skeleton_bytes
+        ):
             raise skeleton_too_large(self._limits.skeleton_bytes)
         if data:
             self._parser.feed(data)

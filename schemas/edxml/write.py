@@ -1,12 +1,13 @@
 """Writing: the one strict dialect that every known receiver takes [national SDK, .NET receivers].
 
 Literal prefix `edXML:` inside the envelope, no prefix in `AttachmentEncoded` (save the SDK's own
-`edXML:ContentTransferEncoded`), the SDK's element order, UTF-8 without a mark, LF, two-space indent. The same model and
-files give the same bytes. Documents are produced as a stream; attachments are embedded as they are, never zipped.
+`edXML:ContentTransferEncoded`), the SDK's element order, UTF-8 without a mark, LF, two-space indent. The same
+model and files give the same bytes. Documents are produced as a stream; attachments are embedded as they are,
+never zipped.
 
-What cannot be said in XML (control characters) or in the format (`OtherInfo.secret`, of which QCVN 102 has no element:
-such documents must not travel at all) is left out; what receivers may cut is told by `writing_issues`. Dates that were
-understood are written in canonical form, others as they came.
+What cannot be said in XML (control characters) or in the format (`OtherInfo.secret`, of which QCVN 102 has no
+element: such documents must not travel at all) is left out; what receivers may cut is told by
+`writing_issues`. Dates that were understood are written in canonical form, others as they came.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def write_status(message: StatusMessage) -> bytes:
 
 
 def append_trace(message: DocumentMessage, organ_id: str, timestamp: datetime) -> DocumentMessage:
-    """The message with this hop added; an aware time is turned into Vietnam time, a naive one is taken as such."""
+    """The message with this hop added; an aware time becomes Vietnam time, a naive one is taken as such."""
     if timestamp.tzinfo is not None:
         timestamp = timestamp.astimezone(VIETNAM).replace(tzinfo=None)
     timestamp = timestamp.replace(microsecond=0)
@@ -144,13 +145,21 @@ def _header(message: DocumentMessage) -> list[Part]:
         ),
         (
             "DocumentType",
-            [("Type", _number(kind.type)), ("TypeDetail", _number(kind.type_detail)), ("TypeName", kind.type_name)],
+            [
+                ("Type", _number(kind.type)),
+                ("TypeDetail", _number(kind.type_detail)),
+                ("TypeName", kind.type_name),
+            ],
         ),
         ("Subject", message.subject),
         ("Content", message.content),
         (
             "SignerInfo",
-            [("Competence", signer.competence), ("Position", signer.position), ("FullName", signer.full_name)],
+            [
+                ("Competence", signer.competence),
+                ("Position", signer.position),
+                ("FullName", signer.full_name),
+            ],
         ),
         ("DueDate", _date(message.due_date)),
         ("OtherInfo", _other_info(message)),
@@ -226,7 +235,10 @@ def _business(business: Business) -> list[Part]:
                 (
                     "ReceiverList",
                     [
-                        ("Receiver", [("OrganId", each.organ_id), ("ReceiverType", _number(each.receiver_type))])
+                        (
+                            "Receiver",
+                            [("OrganId", each.organ_id), ("ReceiverType", _number(each.receiver_type))],
+                        )
                         for each in info.receivers
                     ],
                 ),
@@ -237,7 +249,10 @@ def _business(business: Business) -> list[Part]:
     replaced: list[Part] = [
         (
             "ReplacementInfo",
-            [("DocumentId", each.document_id), ("OrganIdList", [("OrganId", code) for code in each.organ_ids])],
+            [
+                ("DocumentId", each.document_id),
+                ("OrganIdList", [("OrganId", code) for code in each.organ_ids]),
+            ],
         )
         for each in business.replacements
     ]
