@@ -41,6 +41,8 @@ def verify_file(path: Path, *, name: str, options: VerifyOptions | None = None) 
                 name, "", FileFormat.UNKNOWN, finding(Code.LIMIT_EXCEEDED, Severity.ERROR, detail=size)
             )
         data = path.read_bytes()
+    except MemoryError:
+        return _unclear(name, "", FileFormat.UNKNOWN, Code.LIMIT_EXCEEDED, "MemoryError")
     except OSError:
         return _refused(name, "", FileFormat.UNKNOWN, finding(Code.FILE_UNREADABLE, Severity.ERROR))
     return verify_bytes(data, name=name, options=chosen, started=started)
@@ -61,6 +63,8 @@ def verify_bytes(
             signatures, findings, refused = verify_pdf(data, chosen)
         else:
             findings = (finding(Code.FORMAT_UNKNOWN),)
+    except (MemoryError, RecursionError) as error:
+        return _unclear(name, digest, kind, Code.LIMIT_EXCEEDED, type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a verdict, never a traceback
         return _unclear(name, digest, kind, Code.INTERNAL_ERROR, type(error).__name__)
     indication, sub = worst(signatures)

@@ -1,0 +1,114 @@
+"""`lienthong verify`: what the command line does with its files.
+
+Exit codes [design §7]: 0 if every signature of every file is TOTAL-PASSED; 1 if any is TOTAL-FAILED; 2 if
+anything is INDETERMINATE or has no signature; 3 for a usage error or a file that could not be examined. Of
+several, 3 goes before 1 before 2 before 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from signing.errors import SigningError, UsageError
+from signing.messages import Code, conclusion
+from signing.options import VerifyOptions
+from signing.report import FileReport, Indication, SignatureReport
+from signing.report_json import instant, mask_personal, to_json
+from signing.trust import TrustStore
+from signing.verify import verify_file
+
+PASSED, FAILED, UNCERTAIN, UNUSABLE = 0, 1, 2, 3
+_UNEXAMINED = frozenset({Code.FILE_UNREADABLE.value, Code.INTERNAL_ERROR.value})
+
+
+def run_verify(  # noqa: PLR0913 - the command's options, one by one
+    files: Sequence[Path],
+    *,
+    as_json: bool,
+    no_trust: bool,
+    trust: Path | None,
+    at: datetime | None,
+    content: Sequence[Path],
+    policy: Path | None,
+    show_personal: bool,
+    out: TextIO,
+    err: TextIO,
+) -> int:
+    """Verify, print, and say how it went."""
+    try:
+        options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
+        if not files:
+            raise UsageError("no file given", code="no_file")
+    except SigningError as error:
+        print(f"lienthong verify: {error} [{error.code}]", file=err)
+        return UNUSABLE
+    reports = [verify_file(path, name=str(path), options=options) for path in files]
+    if as_json:
+        document = [to_json(r, show_personal=show_personal) for r in reports]
+        print(json.dumps(document, ensure_ascii=False, indent=2), file=out)
+    else:
+        for report in reports:
+            _print(report, out, show_personal=show_personal)
+    for report in reports:
+        for item in report.findings:
+            if item.code in _UNEXAMINED:
+                print(f"{report.file}: {item.vi} [{item.code}]", file=err)
+    return max((exit_code(r) for r in reports), key=(PASSED, UNCERTAIN, FAILED, UNUSABLE).index)
+
+
+def exit_code(report: FileReport) -> int:
+    """One file's share in the exit code."""
+    codes = {f.code for f in report.findings} | {f.code for s in report.signatures for f in s.findings}
+    if codes & _UNEXAMINED:
+        return UNUSABLE
+    return {
+        Indication.TOTAL_PASSED: PASSED,
+        Indication.TOTAL_FAILED: FAILED,
+        Indication.INDETERMINATE: UNCERTAIN,
+        Indication.NO_SIGNATURE: UNCERTAIN,
+    }[report.indication]
+
+
+def _options(
+    *,
+    no_trust: bool,
+    trust: Path | None,
+    at: datetime | None,
+    content: Sequence[Path],
+    policy: Path | None,
+) -> VerifyOptions:
+    if no_trust and trust is not None:
+        raise UsageError("--trust and --no-trust exclude each other", code="options_conflict")
+    if at is not None and at.tzinfo is None:
+        raise UsageError("--at needs a time zone", code="time_without_zone")
+    if policy is not None:
+        raise UsageError(f"cannot read the policy {policy}", code="policy_unreadable")
+    for path in content:
+        if not path.is_file():
+            raise UsageError(f"no such file: {path}", code="content_missing")
+    store = TrustStore.from_folder(trust) if trust is not None else None
+    return VerifyOptions(trust=store, no_trust=no_trust, at=at, content=tuple(content))
+
+
+def _print(report: FileReport, out: TextIO, *, show_personal: bool) -> None:
+    reason = report.findings[0].vi.rstrip(".") if report.findings and not report.signatures else None
+    print(f"{report.file}: {conclusion(report.indication.value, reason)[0]}", file=out)
+    for signature in report.signatures:
+        _print_signature(signature, out, show_personal=show_personal)
+    for item in report.findings:
+        print(f"    [{item.code}] {item.vi}", file=out)
+
+
+def _print_signature(signature: SignatureReport, out: TextIO, *, show_personal: bool) -> None:
+    name = signature.signer.subject if signature.signer else "?"
+    shown = name if show_personal else mask_personal(name)
+    grave = next((f.vi.rstrip(".") for f in signature.findings), None)
+    verdict = conclusion(signature.indication.value, grave)[0]
+    when = instant(signature.best_time) or "?"
+    print(f"  {signature.id} {signature.format} {shown}, {when}: {verdict}", file=out)
+    for item in signature.findings:
+        print(f"    [{item.code}] {item.vi if show_personal else mask_personal(item.vi)}", file=out)
