@@ -1,0 +1,292 @@
+"""The composition root: the one place that knows concrete classes and reads settings.
+
+`open_hub` builds the object graph of a node from its settings and takes it down again in reverse order.
+Nothing below this module consults settings or makes its own collaborators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from hub.broker.in_process import InProcessBroker
+from hub.config import Settings
+from hub.domain.ids import Uuid7Factory
+from hub.embedded.postgres import EmbeddedPostgres
+from hub.observability.failpoints import Failpoints
+from hub.ports.unit_of_work import UnitOfWork
+from hub.services.access import AccessService
+from hub.services.directory_snapshot import DirectorySnapshot
+from hub.services.follow import FollowService
+from hub.services.health import HealthService
+from hub.services.housekeeping import Housekeeping
+from hub.services.inbox import InboxService
+from hub.services.intake import IntakeLimits, IntakeService
+from hub.services.intake_commit import IntakeCommit
+from hub.services.journal import Journal
+from hub.services.numbering import Numbering
+from hub.services.outbox_pump import OutboxPump
+from hub.services.registry import RegistryService
+from hub.services.slots import Slots
+from hub.services.statuses import StatusService
+from hub.services.sweeper import Sweeper
+from hub.services.verification import VerificationService
+from hub.storage.blobs_local import LocalBlobStore
+from hub.storage.listener import InboxListener
+from hub.storage.migrate import check, migrate
+from hub.storage.pool import create_pool
+from hub.storage.seal_keys import FileSealer
+from hub.storage.unit_of_work import PgUnitOfWork
+from hub.web.app import create_app
+from hub.web.keys import Services
+from hub.web.server import serve_http
+from hub.workers.loops import Bell, Loops
+from hub.workers.verifier_pool import VerifierPool
+from schemas.limits import FormatLimits
+
+log = structlog.get_logger(__name__)
+
+HOME_MODE = 0o700
+SHARED_SPOOL_AGE = timedelta(hours=1)
+
+
+class SchemaOutdated(Exception):
+    """The database lacks migrations of this version: run `lienthong migrate` first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A node, ready to serve: its HTTP application, its loops, and what commands need of it."""
+
+    app: web.Application
+    loops: Loops
+    registry: RegistryService
+    uow: UnitOfWork
+    settings: Settings
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, upgrade: bool) -> AsyncIterator[str]:
+    """Yield the DSN of a database with the schema of this version.
+
+    The embedded PostgreSQL is started in the home folder if no other is set, and always migrated; a
+    given one is migrated only if `upgrade` says so.
+
+    Raises:
+        SchemaOutdated, MigrationError, DatabaseUnfit, DatabaseUnavailable, EmbeddedPostgresError.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+            dsn = await stack.enter_async_context(EmbeddedPostgres(settings.home))
+            upgrade = True
+        else:
+            dsn = settings.database_url.get_secret_value()
+        if upgrade:
+            for applied in await migrate(dsn):
+                log.info("migration_applied", name=applied.name)
+        elif (await check(dsn)).pending:
+            raise SchemaOutdated
+        yield dsn
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
+    """Yield what administrators' commands need: systems, keys and the directory, without a node."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        stack.push_async_callback(pool.close)
+        yield RegistryService(PgUnitOfWork(pool), _ids(), _suffixes(settings))
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
+    """Build a node and yield it; whatever was started is stopped at the end of the block."""
+    async with AsyncExitStack() as stack:
+        settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+        dsn = await stack.enter_async_context(open_database(settings, upgrade=False))
+        pool = await create_pool(
+            dsn,
+            size=settings.pool_size,
+            application_name="lienthong",
+            statement_timeout_s=settings.statement_timeout_s,
+            lock_timeout_s=settings.lock_timeout_s,
+        )
+        stack.push_async_callback(pool.close)
+        blobs = LocalBlobStore(settings.blobs_path)
+        stack.callback(blobs.close)
+        await blobs.clear_spools(SHARED_SPOOL_AGE if settings.blobs_shared else timedelta(0))
+        verifier = VerifierPool(
+            workers=settings.verify_workers,
+            timeout_s=settings.verify_timeout_s,
+            memory_bytes=settings.verify_memory_bytes,
+            trust_folder=trust_folder(settings),
+        )
+        await stack.enter_async_context(verifier)
+        bell = Bell()
+        uow = PgUnitOfWork(pool, on_commit=bell.ring)
+        yield await _assemble(settings, uow=uow, blobs=blobs, verifier=verifier, bell=bell, dsn=dsn)
+
+
+async def _assemble(
+    settings: Settings,
+    *,
+    uow: PgUnitOfWork,
+    blobs: LocalBlobStore,
+    verifier: VerifierPool,
+    bell: Bell,
+    dsn: str,
+) -> Hub:
+    node = f"{socket.gethostname()}:{settings.home}"
+    async with uow.begin() as tx:
+        await tx.housekeeping.ensure_partitions()
+        await tx.tasks.take_back(node)
+    ids = _ids()
+    journal = Journal(ids)
+    failpoints = Failpoints(settings.failpoint)
+    sealer = FileSealer.open_or_create(settings.keys_path)
+    limits = _format_limits(settings)
+    listener = InboxListener(dsn)
+    broker = InProcessBroker(_due_rows(uow))
+    directory = DirectorySnapshot(uow, _suffixes(settings))
+    intake = IntakeService(
+        uow=uow,
+        blobs=blobs,
+        directory=directory,
+        commit=IntakeCommit(
+            uow=uow,
+            sealer=sealer,
+            journal=journal,
+            ids=ids,
+            failpoints=failpoints,
+            hub_code=settings.hub_code,
+        ),
+        ids=ids,
+        slots=Slots(
+            per_node=settings.limits.intake_per_node, per_system=settings.limits.intake_per_system
+        ),
+        limits=IntakeLimits(max_bytes=settings.limits.body_bytes, format=limits),
+        failpoints=failpoints,
+    )
+    follow = FollowService(uow, blobs)
+    services = Services(
+        access=AccessService(uow),
+        intake=intake,
+        inbox=InboxService(uow, blobs, journal, failpoints),
+        statuses=StatusService(follow, intake, directory),
+        follow=follow,
+        directory=directory,
+        health=HealthService(uow, blobs),
+        sealer=sealer,
+        wakeups=listener,
+        max_body_bytes=settings.limits.body_bytes,
+    )
+    loops = Loops(
+        bell=bell,
+        broker=broker,
+        pump=OutboxPump(uow, broker, failpoints),
+        numbering=Numbering(uow),
+        sweeper=Sweeper(
+            uow=uow, broker=broker, sealer=sealer, journal=journal, ids=ids, hub_code=settings.hub_code
+        ),
+        housekeeping=Housekeeping(uow, blobs),
+        verification=VerificationService(
+            uow=uow,
+            blobs=blobs,
+            verifier=verifier,
+            pages=_NoPages(),
+            journal=journal,
+            limits=limits,
+            failpoints=failpoints,
+            owner=node,
+        ),
+        listen=listener.run,
+        verify_workers=settings.verify_workers,
+    )
+    return Hub(
+        app=create_app(services),
+        loops=loops,
+        registry=RegistryService(uow, ids, _suffixes(settings)),
+        uow=uow,
+        settings=settings,
+    )
+
+
+class _NoPages:
+    async def first_page_lines(self, path: Path) -> Sequence[str]:
+        return ()
+
+
+def trust_folder(settings: Settings) -> Path:
+    """Return the folder of trusted CA certificates; an empty one trusts nobody."""
+    folder = settings.trust_folder or settings.home / "trust"
+    folder.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+    return folder
+
+
+def _ids() -> Uuid7Factory:
+    return Uuid7Factory(lambda: time.time_ns() // 1_000_000, secrets.token_bytes)
+
+
+def _suffixes(settings: Settings) -> frozenset[str]:
+    return frozenset(settings.province_codes)
+
+
+def _format_limits(settings: Settings) -> FormatLimits:
+    limits = settings.limits
+    return FormatLimits(
+        message_bytes=limits.body_bytes,
+        attachments=limits.attachments,
+        attachment_bytes=limits.attachment_bytes,
+        unzipped_bytes=limits.unzipped_bytes,
+        unzip_ratio=limits.unzip_ratio,
+        skeleton_bytes=limits.skeleton_bytes,
+        depth=limits.depth,
+        elements=limits.elements,
+        recipients=limits.recipients,
+    )
+
+
+def _due_rows(uow: PgUnitOfWork) -> Callable[[str, int], Awaitable[Sequence[UUID]]]:
+    async def due(topic: str, limit: int) -> Sequence[UUID]:
+        kind, _, lane = topic.partition(".")
+        async with uow.read() as query:
+            return await query.tasks.due(kind, lane, limit)
+
+    return due
+
+
+async def serve_until(hub: Hub, stop: asyncio.Event, *, on_ready: Callable[[str], None]) -> None:
+    """Serve HTTP and run the loops until `stop` is set, then finish what is under way and return.
+
+    Args:
+        on_ready: called with the address once calls are answered.
+
+    A stop lets calls end (long-polls answer at once), then ends the loops; whatever they had leased is
+    given back or comes back when its lease ends.
+    """
+    async with asyncio.TaskGroup() as group:
+        loops = group.create_task(hub.loops.run(), name="loops")
+        settings = hub.settings
+        async with serve_http(hub.app, host=settings.http_host, port=settings.http_port) as url:
+            on_ready(settings.public_url or url)
+            stopping = group.create_task(stop.wait(), name="stop")
+            await asyncio.wait((stopping, loops), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        loops.cancel()

@@ -1,0 +1,47 @@
+"""The broker: carries hints, never truth (design section 3).
+
+A hint says "look at row X". It may be lost, repeated, late or out of order: whoever gets it claims
+the row by compare-and-set and drops the hint if the row is not due. Wiping the broker loses
+nothing, because a sweeper re-publishes rows that stay due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from hub.ports.records import Hint
+
+HintHandler = Callable[[UUID], Awaitable[None]]
+
+
+class BrokerUnavailable(Exception):
+    """Hints could not be published now; their outbox rows stay and are tried again."""
+
+
+class Broker(Protocol):
+    """Publishes hints and feeds them to consumers."""
+
+    async def publish(self, hints: Sequence[Hint]) -> None:
+        """Publish hints and return when all are confirmed; raises BrokerUnavailable otherwise."""
+
+    async def consume(self, topic: str, handler: HintHandler, *, concurrency: int) -> None:
+        """Feed hints of a topic to `handler`, at most `concurrency` at once, until cancelled."""
+
+
+class Wakeups(Protocol):
+    """Wakes long-polls of a recipient system when something may have come for it."""
+
+    def subscribe(self, system_id: UUID) -> Wakeup:
+        """Return a wake-up to wait on; close it when done."""
+
+
+class Wakeup(Protocol):
+    """One waiting long-poll."""
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait until woken or `timeout` seconds have passed; True if woken."""
+
+    def close(self) -> None:
+        """Stop listening."""

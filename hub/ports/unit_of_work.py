@@ -1,0 +1,337 @@
+"""The database as use cases see it: one transaction, with the tables it touches as repositories.
+
+`UnitOfWork.begin()` opens a transaction that commits at the end of the block and rolls back on any
+exception. Nothing is visible to others, and no acknowledgement may leave the hub, before the block
+has ended without an exception. If the process dies inside the block, nothing of it has happened; if
+the answer to COMMIT is lost (`CommitUnknown`), the caller must look again before it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from hub.domain.directory import Agency, Directory
+from hub.domain.submission import DocumentKey, SubmissionKey
+from hub.domain.transport import DeliveryState
+from hub.ports.records import (
+    AgencyRow,
+    DeliveryRecord,
+    DocumentRecord,
+    DocumentText,
+    EventRow,
+    EvidenceRow,
+    Hint,
+    KeyRecord,
+    NewEvent,
+    Offer,
+    OutboxRow,
+    ReportRow,
+    SystemRecord,
+    Task,
+)
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached or its pool is exhausted: answer 503, nothing has happened."""
+
+
+class CommitUnknown(Exception):
+    """The connection broke while COMMIT was under way: the outcome must be looked up."""
+
+
+class IntakeRepo(Protocol):
+    """Submission keys and receipts: what makes a repeated submission the same submission."""
+
+    async def now(self) -> datetime:
+        """Return the hub's time (`hub_now()`)."""
+
+    async def receipt(self, key: SubmissionKey) -> bytes | None:
+        """Return the stored receipt of a submission, byte for byte, or None."""
+
+    async def idempotency(self, system_id: UUID, key: str) -> tuple[bytes, bytes] | None:
+        """Return (sha256, recipients_sha256) under which an Idempotency-Key was used, or None."""
+
+    async def next_version(self, unit_id: str, document_no: str) -> int:
+        """Return the version number that an update of this document would get."""
+
+    async def conflicting(self, key: DocumentKey) -> bytes | None:
+        """Return the SHA-256 of the body accepted under a document key, or None."""
+
+    async def reserve(
+        self, key: SubmissionKey, *, document_id: UUID, receipt: bytes, accepted_at: datetime
+    ) -> bool:
+        """Claim a submission key; False if it is taken (waits for a racing transaction to end)."""
+
+    async def reserve_idempotency(self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime) -> bool:
+        """Claim an Idempotency-Key; False if it is taken."""
+
+    async def reserve_document(
+        self, key: DocumentKey, *, version_no: int, sha256: bytes, document_id: UUID, at: datetime
+    ) -> bool:
+        """Claim a document key; False if another body holds it."""
+
+    async def insert(
+        self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
+    ) -> None:
+        """Insert a document and its deliveries, set-based: one round trip whatever their number."""
+
+    async def refused(
+        self, refusal_id: UUID, *, system_id: UUID, code: str, sha256: bytes | None, field: str | None
+    ) -> None:
+        """Keep the bare facts of a refusal: time, system, digest, code, field; never content."""
+
+
+class DocumentRepo(Protocol):
+    """Accepted documents and what was learnt about them."""
+
+    async def get(self, document_id: UUID) -> DocumentRecord | None:
+        """Return a document, or None."""
+
+    async def text(self, document_id: UUID) -> DocumentText | None:
+        """Return the words of people of a document, or None if erased."""
+
+    async def receipt(self, document_id: UUID) -> bytes | None:
+        """Return the receipt given for a document, byte for byte."""
+
+    async def find_reference(
+        self, from_units: Sequence[str], document_nos: Sequence[str]
+    ) -> tuple[DeliveryRecord, ...]:
+        """Return the deliveries of the newest document that one of these units sent under one of these
+        numbers."""
+
+    async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:
+        """Note which document a message that was parked refers to."""
+
+    async def set_verified(self, document_id: UUID, indication: str, reports: Sequence[ReportRow]) -> None:
+        """Store the reports of a document's attachments and its overall indication."""
+
+    async def reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
+        """Return the stored reports, in the order of the attachments."""
+
+    async def add_evidence(self, rows: Sequence[EvidenceRow]) -> None:
+        """Store statements signed by the hub."""
+
+    async def evidence(self, document_id: UUID) -> tuple[EvidenceRow, ...]:
+        """Return the statements about a document."""
+
+    async def forget_body(self, document_id: UUID) -> None:
+        """Note that the bodies of a document were destroyed (state secret) and erase its words."""
+
+    async def known_blobs(self, blob_ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of the given blobs that a row refers to."""
+
+
+class DeliveryRepo(Protocol):
+    """Deliveries: locked, advanced and written back by the services."""
+
+    async def lock(self, delivery_id: UUID) -> DeliveryRecord | None:
+        """Return a delivery under a row lock held until the transaction ends, or None."""
+
+    async def get(self, delivery_id: UUID) -> DeliveryRecord | None:
+        """Return a delivery without locking, or None."""
+
+    async def lock_of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
+        """Lock and return all deliveries of a document, in the order of their ids."""
+
+    async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
+        """Return all deliveries of a document without locking."""
+
+    async def save(self, deliveries: Sequence[DeliveryRecord]) -> None:
+        """Write back changed deliveries, set-based."""
+
+    async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
+        """Return what a system may lease now: urgent first, every fifth place kept for normal ones,
+        nothing that waits for another delivery or is parked."""
+
+    async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries whose recipient lease has run out (skips rows locked by others)."""
+
+    async def lock_overdue(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries whose deadline has passed."""
+
+    async def lock_alerting(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries whose alert time has passed and mark them as alerted."""
+
+    async def lock_parked(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries of parked statuses."""
+
+    async def state_of(self, delivery_id: UUID) -> DeliveryState | None:
+        """Return the state of a delivery, or None."""
+
+    async def hub_time(self) -> datetime:
+        """Return the hub's time (`hub_now()`)."""
+
+
+class EventRepo(Protocol):
+    """The append-only log."""
+
+    async def add(self, events: Sequence[NewEvent]) -> None:
+        """Append events; they become visible with the transaction."""
+
+    async def of_document(self, document_id: UUID) -> tuple[EventRow, ...]:
+        """Return the timeline of a document, oldest first."""
+
+    async def reasons(self, document_id: UUID) -> dict[UUID, str]:
+        """Return the reasons given by people, by event id."""
+
+    async def after(self, seq: int, *, system_id: UUID, limit: int) -> tuple[EventRow, ...]:
+        """Return numbered events that concern a system (as sender or recipient), by cursor."""
+
+    async def number(self, limit: int) -> int:
+        """Give the next numbers to committed events, under the log head's row lock; return how many."""
+
+
+class TaskRepo(Protocol):
+    """Tasks as rows with leases."""
+
+    async def add(self, task_id: UUID, *, kind: str, lane: str, document_id: UUID) -> None:
+        """Add a task that is due at once."""
+
+    async def due(self, kind: str, lane: str, limit: int) -> tuple[UUID, ...]:
+        """Return tasks that are due and not leased."""
+
+    async def claim(self, task_id: UUID, *, owner: str, lease: timedelta) -> Task | None:
+        """Take a due task by compare-and-set, counting the attempt before it starts; else None."""
+
+    async def take_back(self, owner: str) -> int:
+        """End the leases that an earlier life of this node left; return how many."""
+
+    async def renew(self, task: Task, lease: timedelta) -> bool:
+        """Prolong a lease; False if it was lost."""
+
+    async def finish(self, task: Task) -> bool:
+        """Delete a task; False if the lease was lost (the caller must roll back)."""
+
+    async def postpone(self, task: Task, *, delay: timedelta, error: str) -> bool:
+        """Give a task back, due after `delay`; False if the lease was lost."""
+
+    async def neglected(self, older_than: timedelta, limit: int) -> tuple[Hint, ...]:
+        """Return hints for tasks due for longer than `older_than` without a lease."""
+
+    async def backlog(self, kind: str) -> tuple[int, float]:
+        """Return (number of waiting tasks, age of the oldest in seconds); counts at most 20,001."""
+
+
+class OutboxRepo(Protocol):
+    """Hints to publish, written in the transaction that makes them true."""
+
+    async def add(self, hints: Sequence[Hint]) -> None:
+        """Add hints."""
+
+    async def take(self, limit: int) -> tuple[OutboxRow, ...]:
+        """Lock and return the oldest hints that no other node is publishing."""
+
+    async def delete(self, ids: Sequence[int]) -> None:
+        """Delete hints that the broker has confirmed."""
+
+    async def notify(self, system_ids: Sequence[UUID]) -> None:
+        """Wake the long-polls of these systems on every node when the transaction commits."""
+
+
+class SystemRepo(Protocol):
+    """Systems and their API keys."""
+
+    async def get(self, system_id: UUID) -> SystemRecord | None:
+        """Return a system, or None."""
+
+    async def by_name(self, name: str) -> SystemRecord | None:
+        """Return a system by its name, or None."""
+
+    async def many(self, system_ids: Sequence[UUID]) -> dict[UUID, SystemRecord]:
+        """Return systems by id."""
+
+    async def all(self) -> tuple[SystemRecord, ...]:
+        """Return all systems by name."""
+
+    async def add(self, system: SystemRecord) -> None:
+        """Add a system."""
+
+    async def update(self, system: SystemRecord) -> None:
+        """Write a system's settings."""
+
+    async def key(self, key_id: str) -> KeyRecord | None:
+        """Return an API key with its system, or None."""
+
+    async def add_key(self, key_id: str, system_id: UUID, digest: bytes) -> None:
+        """Add an API key."""
+
+    async def expire_keys(self, system_id: UUID, *, keep: str, grace: timedelta) -> int:
+        """Let all other keys of a system end after `grace`; return how many."""
+
+    async def revoke_key(self, key_id: str) -> bool:
+        """Revoke a key at once; False if there is none."""
+
+
+class DirectoryRepo(Protocol):
+    """The directory of agencies."""
+
+    async def version(self) -> int:
+        """Return the number of the directory's last change."""
+
+    async def load(self, province_suffixes: frozenset[str]) -> Directory:
+        """Return the whole directory as an immutable snapshot."""
+
+    async def replace(self, agencies: Sequence[Agency]) -> None:
+        """Put these agencies in place of the directory, keeping the systems of known units."""
+
+    async def assign(self, unit_id: str, system_id: UUID | None) -> bool:
+        """Say which system speaks for a unit; False if the unit is unknown."""
+
+    async def set_state(self, unit_id: str, state: str) -> bool:
+        """Set a unit active or locked; False if the unit is unknown."""
+
+    async def search(self, text: str, *, limit: int, offset: int) -> tuple[AgencyRow, ...]:
+        """Return agencies whose code or name contains `text`."""
+
+
+class HousekeepingRepo(Protocol):
+    """What the janitor and the doctor ask."""
+
+    async def ensure_partitions(self) -> int:
+        """Make the monthly partitions of this and the next three months; return how many were made."""
+
+    async def expire_keys_older_than(self, days: int, limit: int) -> int:
+        """Delete submission keys past their time; return how many."""
+
+    async def misplaced_rows(self) -> int:
+        """Return how many rows sit in default partitions (a wrong clock)."""
+
+    async def orphans(self) -> dict[str, int]:
+        """Return counts of rows whose parent is missing, by table."""
+
+
+class Transaction(Protocol):
+    """One transaction, with its repositories."""
+
+    @property
+    def intake(self) -> IntakeRepo: ...
+    @property
+    def documents(self) -> DocumentRepo: ...
+    @property
+    def deliveries(self) -> DeliveryRepo: ...
+    @property
+    def events(self) -> EventRepo: ...
+    @property
+    def tasks(self) -> TaskRepo: ...
+    @property
+    def outbox(self) -> OutboxRepo: ...
+    @property
+    def systems(self) -> SystemRepo: ...
+    @property
+    def directory(self) -> DirectoryRepo: ...
+    @property
+    def housekeeping(self) -> HousekeepingRepo: ...
+
+
+class UnitOfWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction; raises DatabaseUnavailable, and CommitUnknown at the end of the block."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a connection without a transaction: each statement stands alone. For reading."""

@@ -1,0 +1,49 @@
+"""The attachments of an accepted message, taken out of its stored original again.
+
+The original is the only thing that is kept; decoded attachments live for the length of a piece of work
+in a spool folder and are made from the original each time (design section 4, "Blobs").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from hub.ports.blobs import BlobStore
+from hub.ports.records import DocumentRecord
+from schemas.edxml.read import AttachmentFile, read
+from schemas.edxml.split import EdxmlSplitter
+from schemas.limits import FormatLimits
+
+READ_BYTES: Final = 64 * 1024
+
+
+@asynccontextmanager
+async def unpacked(
+    blobs: BlobStore, document: DocumentRecord, limits: FormatLimits
+) -> AsyncIterator[tuple[AttachmentFile, ...]]:
+    """Hold the decoded attachments of a document as files for the length of the block.
+
+    Raises:
+        BlobMissing, BlobDamaged: the original is gone or is not what was accepted.
+    """
+    spool = await blobs.new_spool()
+    try:
+        async with blobs.local(document.blob_id) as original:
+            yield await asyncio.to_thread(_unpack, original, spool, limits)
+    finally:
+        await blobs.drop_spool(spool)
+
+
+def _unpack(original: Path, spool: Path, limits: FormatLimits) -> tuple[AttachmentFile, ...]:
+    splitter = EdxmlSplitter(spool=spool, limits=limits)
+    try:
+        with original.open("rb") as file:
+            while chunk := file.read(READ_BYTES):
+                splitter.feed(chunk)
+        return read(splitter.close()).attachments
+    finally:
+        splitter.abort()

@@ -1,0 +1,124 @@
+"""Following a document: where it stands, its timeline, its evidence, for those whom it concerns.
+
+A document is visible to the system that sent it and to the systems of its recipients. The sender sees
+every delivery; a recipient sees its own only. To everybody else the document does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from hub.domain.problems import Refusal
+from hub.ports.blobs import BlobStore
+from hub.ports.records import (
+    DeliveryRecord,
+    DocumentRecord,
+    DocumentText,
+    EventRow,
+    EvidenceRow,
+    ReportRow,
+)
+from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.access import Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A document with those of its deliveries that the caller may see."""
+
+    document: DocumentRecord
+    text: DocumentText
+    deliveries: tuple[DeliveryRecord, ...]
+    by_sender: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """An event, with the reason that a person gave, unless it was erased."""
+
+    event: EventRow
+    reason: str | None
+
+
+class FollowService:
+    """Answers questions about accepted documents."""
+
+    def __init__(self, uow: UnitOfWork, blobs: BlobStore) -> None:
+        self._uow = uow
+        self._blobs = blobs
+
+    async def document(self, caller: Caller, document_id: UUID) -> Followed:
+        """Return a document; raises Refusal `document_unknown` if it does not concern the caller."""
+        async with self._uow.read() as query:
+            return await self._visible(query, caller, document_id)
+
+    async def receipt(self, caller: Caller, document_id: UUID) -> bytes:
+        """Return the receipt, byte for byte, to the sender; raises Refusal `document_unknown`."""
+        async with self._uow.read() as query:
+            followed = await self._visible(query, caller, document_id)
+            receipt = await query.documents.receipt(document_id)
+        if receipt is None or not followed.by_sender:
+            raise Refusal("document_unknown")
+        return receipt
+
+    async def timeline(self, caller: Caller, document_id: UUID) -> tuple[TimelineEntry, ...]:
+        """Return what happened to a document, oldest first; a recipient sees no other recipient's part."""
+        async with self._uow.read() as query:
+            followed = await self._visible(query, caller, document_id)
+            events = await query.events.of_document(document_id)
+            reasons = await query.events.reasons(document_id)
+        own = {d.id for d in followed.deliveries}
+        return tuple(
+            TimelineEntry(event=event, reason=reasons.get(event.id))
+            for event in events
+            if event.delivery_id is None or event.delivery_id in own
+        )
+
+    async def reports(self, caller: Caller, document_id: UUID) -> tuple[Followed, tuple[ReportRow, ...]]:
+        """Return the signature reports of a document's attachments."""
+        async with self._uow.read() as query:
+            followed = await self._visible(query, caller, document_id)
+            return followed, await query.documents.reports(document_id)
+
+    async def evidence(self, caller: Caller, document_id: UUID) -> tuple[EvidenceRow, ...]:
+        """Return the hub's statements about a document; they are made for its sender."""
+        async with self._uow.read() as query:
+            followed = await self._visible(query, caller, document_id)
+            rows = await query.documents.evidence(document_id)
+        return rows if followed.by_sender else ()
+
+    async def original(self, caller: Caller, document_id: UUID) -> tuple[DocumentRecord, AsyncIterator[bytes]]:
+        """Return the bytes as the sender sent them, to the sender.
+
+        A recipient gets them through its inbox, where the hand-over is on record.
+        """
+        followed = await self.document(caller, document_id)
+        if not followed.by_sender or not followed.document.body_kept:
+            raise Refusal("document_unknown")
+        document = followed.document
+        return document, self._blobs.read(document.blob_id, sha256=document.sha256)
+
+    async def events_after(self, caller: Caller, cursor: int, *, limit: int) -> tuple[EventRow, ...]:
+        """Return numbered events about the caller's documents and deliveries, after a cursor."""
+        async with self._uow.read() as query:
+            return await query.events.after(cursor, system_id=caller.system_id, limit=limit)
+
+    async def _visible(self, query: Transaction, caller: Caller, document_id: UUID) -> Followed:
+        document = await query.documents.get(document_id)
+        if document is None:
+            raise Refusal("document_unknown")
+        deliveries = await query.deliveries.of_document(document_id)
+        by_sender = document.system_id == caller.system_id
+        if not by_sender:
+            deliveries = tuple(d for d in deliveries if d.system_id == caller.system_id)
+            if not deliveries:
+                raise Refusal("document_unknown")
+        text = await query.documents.text(document_id)
+        return Followed(
+            document=document,
+            text=text or DocumentText(salt=b""),
+            deliveries=deliveries,
+            by_sender=by_sender,
+        )

@@ -1,0 +1,67 @@
+"""What the janitor does: partitions ahead of time, old keys gone, blobs without a row removed.
+
+A blob is garbage if no row refers to it and it is older than a day: intake writes the blob before the
+row, so a young one may belong to a transaction that is still under way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from hub.domain.limits import KEY_RETENTION, ORPHAN_BLOB_AGE
+from hub.ports.blobs import BlobStore
+from hub.ports.unit_of_work import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+KEYS_PER_ROUND: Final = 5_000
+BLOBS_PER_LOOK: Final = 500
+
+
+class Housekeeping:
+    """Keeps tables and blobs in order."""
+
+    def __init__(self, uow: UnitOfWork, blobs: BlobStore) -> None:
+        self._uow = uow
+        self._blobs = blobs
+
+    async def tidy(self) -> int:
+        """Make one round; always returns 0, for there is nothing to hurry for."""
+        async with self._uow.begin() as tx:
+            await tx.housekeeping.ensure_partitions()
+        async with self._uow.begin() as tx:
+            await tx.housekeeping.expire_keys_older_than(KEY_RETENTION.days, KEYS_PER_ROUND)
+            misplaced = await tx.housekeeping.misplaced_rows()
+        if misplaced:
+            log.error("rows_in_default_partition", rows=misplaced)
+        await self.remove_orphan_blobs(datetime.now(UTC))
+        return 0
+
+    async def remove_orphan_blobs(self, now: datetime) -> int:
+        """Remove blobs older than a day that no row refers to; return how many."""
+        removed = 0
+        batch: list[UUID] = []
+        async for entry in self._blobs.entries():
+            if now - entry.modified_at < ORPHAN_BLOB_AGE:
+                continue
+            batch.append(entry.blob_id)
+            if len(batch) >= BLOBS_PER_LOOK:
+                removed += await self._remove_unknown(batch)
+                batch = []
+        if batch:
+            removed += await self._remove_unknown(batch)
+        if removed:
+            log.warning("orphan_blobs_removed", count=removed)
+        return removed
+
+    async def _remove_unknown(self, blob_ids: list[UUID]) -> int:
+        async with self._uow.read() as query:
+            known = await query.documents.known_blobs(blob_ids)
+        unknown = [blob_id for blob_id in blob_ids if blob_id not in known]
+        for blob_id in unknown:
+            await self._blobs.delete(blob_id)
+        return len(unknown)

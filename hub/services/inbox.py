@@ -1,0 +1,264 @@
+"""The recipient's side: offers, lease, content, confirm, reject.
+
+A delivery is offered until the recipient's system confirms it, always under the same delivery id:
+
+    queued ──lease──▶ leased ──content sent──▶ handed_over ──confirm──▶ confirmed
+      ▲                 │                          │
+      └── lease ran out, or released by failure ───┘──reject──▶ rejected
+
+Each lease has a token, raised by one per lease. *Confirm* takes any token that was ever given to this
+system for this delivery, and is idempotent: who has the document may always say so, also after its
+lease has run out or evidence of non-delivery went out. *Renew* and *reject* need the current token.
+If the hub dies after the content was sent and before that was recorded, the lease runs out and the
+document is offered again: at least once inside, exactly once confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from hub.domain import leases
+from hub.domain.events import EventKind, EventValue
+from hub.domain.problems import Refusal
+from hub.domain.transport import (
+    LEASED_STATES,
+    OPEN_STATES,
+    DeliveryEvent,
+    DeliveryState,
+    IllegalTransition,
+    advance,
+    is_repeat,
+)
+from hub.observability.failpoints import Failpoints
+from hub.ports.blobs import BlobStore
+from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, Offer
+from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.access import Caller
+from hub.services.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A delivery in the hands of one system until `until`."""
+
+    delivery_id: UUID
+    token: int
+    until: datetime
+    offer_document: DocumentRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The bytes handed over: the original, or the strict rendition for systems that cannot read it."""
+
+    delivery_id: UUID
+    document_id: UUID
+    sha256: bytes
+    size: int
+    original_sha256: bytes
+    is_rendition: bool
+    chunks: AsyncIterator[bytes]
+
+
+class InboxService:
+    """What a recipient system may do with the deliveries addressed to its agencies."""
+
+    def __init__(self, uow: UnitOfWork, blobs: BlobStore, journal: Journal, failpoints: Failpoints) -> None:
+        self._uow = uow
+        self._blobs = blobs
+        self._journal = journal
+        self._failpoints = failpoints
+
+    async def offers(self, caller: Caller, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
+        """Return what the caller may lease now, in the order in which it should be fetched."""
+        async with self._uow.read() as query:
+            return await query.deliveries.offers(caller.system_id, unit_id=unit_id, limit=limit)
+
+    async def lease(self, caller: Caller, delivery_id: UUID, seconds: int | None) -> Lease:
+        """Take a delivery for a while (default 5 minutes, 30 s to 1 h).
+
+        Raises:
+            Refusal: `delivery_unknown`, `lease_held` (somebody holds it), `delivery_not_open`,
+                `delivery_ended`.
+        """
+        length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
+        async with self._uow.begin() as tx:
+            delivery = await self._locked(tx, caller, delivery_id)
+            now = await tx.deliveries.hub_time()
+            if delivery.state in LEASED_STATES:
+                if delivery.lease_until is not None and delivery.lease_until > now:
+                    raise Refusal("lease_held", params={"until": delivery.lease_until.isoformat()})
+                delivery = await self._expire(tx, delivery, now)
+            if delivery.parked_until is not None:
+                raise Refusal("delivery_not_open", params={"state": "parked"})
+            changed = replace(
+                delivery,
+                state=advance(delivery.state, DeliveryEvent.LEASE),
+                lease_token=leases.next_token(delivery.lease_token),
+                lease_until=now + length,
+                attempts=delivery.attempts + 1,
+            )
+            document = await tx.documents.get(delivery.document_id)
+            if document is None:
+                raise Refusal("delivery_unknown")
+            await tx.deliveries.save([changed])
+            event = self._journal.delivery(
+                EventKind.DELIVERY_LEASED, changed, at=now, facts={"lease_token": changed.lease_token}
+            )
+            await tx.events.add([event])
+        return Lease(
+            delivery_id=delivery_id,
+            token=changed.lease_token,
+            until=now + length,
+            offer_document=document,
+        )
+
+    async def content(self, caller: Caller, delivery_id: UUID, token: int) -> Content:
+        """Return the bytes for the holder of the current lease; call `handed_over` when they are sent.
+
+        Raises:
+            Refusal: `delivery_unknown`, `lease_lost`, `delivery_ended`.
+        """
+        async with self._uow.read() as query:
+            delivery = await query.deliveries.get(delivery_id)
+            if delivery is None or delivery.system_id != caller.system_id:
+                raise Refusal("delivery_unknown")
+            document = await query.documents.get(delivery.document_id)
+        _current_lease(delivery, token)
+        if document is None or not document.body_kept:
+            raise Refusal("delivery_ended", params={"state": delivery.state.value})
+        readable = document.dialect in caller.system.dialects and not document.needs_repair
+        if readable or document.rendition is None:
+            blob_id, sha256, size = document.blob_id, document.sha256, document.size
+        else:
+            blob_id, sha256, size = document.rendition.blob_id, document.rendition.sha256, document.rendition.size
+        return Content(
+            delivery_id=delivery_id,
+            document_id=document.id,
+            sha256=sha256,
+            size=size,
+            original_sha256=document.sha256,
+            is_rendition=blob_id != document.blob_id,
+            chunks=self._blobs.read(blob_id, sha256=sha256),
+        )
+
+    async def handed_over(self, caller: Caller, delivery_id: UUID, token: int) -> None:
+        """Record that the whole content was sent. Silent if the lease has changed hands meanwhile."""
+        self._failpoints.hit("after_handover_before_record")
+        async with self._uow.begin() as tx:
+            delivery = await tx.deliveries.lock(delivery_id)
+            if delivery is None or delivery.system_id != caller.system_id or delivery.lease_token != token:
+                return
+            if delivery.state is not DeliveryState.LEASED:
+                return
+            now = await tx.deliveries.hub_time()
+            changed = replace(
+                delivery, state=advance(delivery.state, DeliveryEvent.HAND_OVER), handed_over_at=now
+            )
+            await tx.deliveries.save([changed])
+            await tx.events.add(
+                [self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, changed, at=now, facts={"lease_token": token})]
+            )
+            # What waited for this hand-over (a status, an update) may now be offered.
+            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
+
+    async def renew(self, caller: Caller, delivery_id: UUID, token: int, seconds: int | None) -> datetime:
+        """Prolong the current lease and return its new end. Raises Refusal as `lease`, or `lease_lost`."""
+        length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
+        async with self._uow.begin() as tx:
+            delivery = await self._locked(tx, caller, delivery_id)
+            now = await tx.deliveries.hub_time()
+            _current_lease(delivery, token)
+            changed = replace(delivery, lease_until=now + length)
+            await tx.deliveries.save([changed])
+        return now + length
+
+    async def confirm(self, caller: Caller, delivery_id: UUID, token: int) -> datetime:
+        """Record that the recipient has the document; the same answer however often it is said.
+
+        Raises:
+            Refusal: `delivery_unknown`, `lease_lost` (no such token was ever given), `delivery_ended`
+                (rejected, refused or withdrawn before).
+        """
+        async with self._uow.begin() as tx:
+            delivery = await self._locked(tx, caller, delivery_id)
+            # A delivery belongs to one system for life, so every token up to the current one was given to it.
+            given = range(1, delivery.lease_token + 1)
+            if leases.token_to_confirm(token, given_to_system=given) is leases.TokenVerdict.LOST:
+                raise Refusal("lease_lost")
+            if is_repeat(delivery.state, DeliveryEvent.CONFIRM):
+                return delivery.ended_at or delivery.created_at
+            now = await tx.deliveries.hub_time()
+            late = delivery.state is DeliveryState.UNDELIVERABLE
+            changed = replace(
+                delivery,
+                state=advance(delivery.state, DeliveryEvent.CONFIRM),
+                handed_over_at=delivery.handed_over_at or now,
+                ended_at=now,
+                lease_until=None,
+            )
+            await tx.deliveries.save([changed])
+            kind = EventKind.DELIVERY_CONFIRMED_LATE if late else EventKind.DELIVERY_CONFIRMED
+            await tx.events.add([self._journal.delivery(kind, changed, at=now, facts={"lease_token": token})])
+            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
+        self._failpoints.hit("after_confirm_before_answer")
+        return now
+
+    async def reject(self, caller: Caller, delivery_id: UUID, token: int, reason: str) -> datetime:
+        """Give a delivery back for good: it cannot be read or does not belong here.
+
+        This ends the transport; the business refusal of a clerk is status 02. Raises Refusal as
+        `renew`, or `reason_missing`.
+        """
+        if not reason.strip():
+            raise Refusal("reason_missing")
+        async with self._uow.begin() as tx:
+            delivery = await self._locked(tx, caller, delivery_id)
+            if is_repeat(delivery.state, DeliveryEvent.REJECT):
+                return delivery.ended_at or delivery.created_at
+            now = await tx.deliveries.hub_time()
+            _current_lease(delivery, token)
+            changed = replace(
+                delivery,
+                state=advance(delivery.state, DeliveryEvent.REJECT),
+                ended_at=now,
+                lease_until=None,
+            )
+            await tx.deliveries.save([changed])
+            event = self._journal.delivery(
+                EventKind.DELIVERY_REJECTED, changed, at=now, facts={"lease_token": token}, reason=reason.strip()
+            )
+            await tx.events.add([event])
+            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
+        return now
+
+    async def _locked(self, tx: Transaction, caller: Caller, delivery_id: UUID) -> DeliveryRecord:
+        delivery = await tx.deliveries.lock(delivery_id)
+        # A delivery of another system is as unknown as one that does not exist.
+        if delivery is None or delivery.system_id != caller.system_id:
+            raise Refusal("delivery_unknown")
+        return delivery
+
+    async def _expire(self, tx: Transaction, delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
+        changed, event = expire_lease(delivery, now, self._journal)
+        await tx.events.add([event])
+        return changed
+
+
+def expire_lease(delivery: DeliveryRecord, now: datetime, journal: Journal) -> tuple[DeliveryRecord, NewEvent]:
+    """Return a delivery whose lease has run out, back in the queue, with the event that says so."""
+    changed = replace(delivery, state=advance(delivery.state, DeliveryEvent.LEASE_EXPIRED), lease_until=None)
+    facts: dict[str, EventValue] = {"lease_token": delivery.lease_token}
+    return changed, journal.delivery(EventKind.LEASE_EXPIRED, changed, at=now, facts=facts)
+
+
+def _current_lease(delivery: DeliveryRecord, token: int) -> None:
+    # Who still holds the row may finish, even a little late: the sweeper decides, not the clock.
+    if leases.token_to_act(token, current=delivery.lease_token, state=delivery.state) is leases.TokenVerdict.VALID:
+        return
+    if delivery.state in OPEN_STATES:
+        raise Refusal("lease_lost")
+    raise IllegalTransition(delivery.state, DeliveryEvent.HAND_OVER)

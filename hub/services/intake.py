@@ -1,0 +1,336 @@
+"""Intake: from the last byte of a body to the receipt.
+
+    receive (stream, hash, split) → known already? → secrecy → may this system speak for From?
+    → recipients → rendition → blob made durable → ONE transaction → receipt
+
+The receipt leaves the hub only after the original's bytes are fsynced and the transaction has
+committed. Refusals are not receipts: nothing is stored but time, system, digest and code, and a resend
+is judged anew. A repeated submission gets the stored receipt again, byte for byte, whatever has changed
+in the directory since.
+
+If the process dies: before the commit, nothing was accepted (a blob without a row is garbage that the
+janitor removes after a day) and the sender has no answer, so it sends again; after the commit, the
+resend gets the receipt. If the answer to COMMIT is lost, the key table is read again before answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from hub.domain.directory import Directory, Resolution, ResultKind, may_speak_for
+from hub.domain.ids import Uuid7Factory
+from hub.domain.problems import Refusal
+from hub.domain.secrecy import find_mark
+from hub.domain.submission import MessageKind, SubmissionKey, recipients_digest
+from hub.observability.failpoints import Failpoints
+from hub.ports.blobs import BlobStore, BlobStoreError
+from hub.ports.records import DeliveryRecord, Rendition
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
+from hub.services.access import Caller
+from hub.services.business_effects import RECALL
+from hub.services.directory_snapshot import DirectorySnapshot
+from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
+from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
+from hub.services.journal import SALT_BYTES
+from hub.services.receive import MessageRefused, Received, receive
+from hub.services.rendition import readable_by_all, render
+from hub.services.slots import Slots
+from schemas.limits import FormatLimits
+
+log = structlog.get_logger(__name__)
+
+# The directory's dates of validity are days in Vietnam.
+VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+VERSION_RACES: Final = 5
+LOST_COMMIT_LOOKS: Final = 10
+LOST_COMMIT_PAUSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """The answer to a submission: the receipt's bytes, and whether they are those of an earlier one."""
+
+    receipt: bytes
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeLimits:
+    """Limits of one intake: bytes of a body, and those of the format."""
+
+    max_bytes: int
+    format: FormatLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    # A message that may be accepted: from whom, for whom, what it refers to.
+    resolution: Resolution
+    from_unit: str
+    snapshot_id: str
+    referred: tuple[DeliveryRecord, ...]
+
+
+class IntakeService:
+    """Takes in documents and status messages."""
+
+    def __init__(
+        self,
+        *,
+        uow: UnitOfWork,
+        blobs: BlobStore,
+        directory: DirectorySnapshot,
+        commit: IntakeCommit,
+        ids: Uuid7Factory,
+        slots: Slots,
+        limits: IntakeLimits,
+        failpoints: Failpoints,
+    ) -> None:
+        self._uow = uow
+        self._blobs = blobs
+        self._directory = directory
+        self._commit = commit
+        self._ids = ids
+        self._slots = slots
+        self._limits = limits
+        self._failpoints = failpoints
+
+    async def submit(
+        self, caller: Caller, body: AsyncIterator[bytes], *, idempotency_key: str | None = None
+    ) -> Submitted:
+        """Take in one message.
+
+        Args:
+            caller: the system that sends; it must speak for the message's From.
+            body: the edXML message as a stream of chunks.
+            idempotency_key: the sender's own name for this submission, if any.
+
+        Raises:
+            Refusal: the message or the call is not acceptable (4xx), nothing is stored.
+            MessageRefused: a Refusal with the issues of the format.
+            DatabaseUnavailable, StorageUnavailable: try again later (503), nothing is promised.
+        """
+        with self._slots.take(caller.system_id):
+            spool = await self._blobs.new_spool()
+            try:
+                return await self._submit(caller, body, spool, idempotency_key)
+            except Refusal as refusal:
+                await self._note(caller, refusal)
+                raise
+            finally:
+                await self._blobs.drop_spool(spool)
+
+    async def _submit(
+        self, caller: Caller, body: AsyncIterator[bytes], spool: Path, idempotency_key: str | None
+    ) -> Submitted:
+        received = await receive(body, spool, limits=self._limits.format, max_bytes=self._limits.max_bytes)
+        self._failpoints.hit("after_temp_write")
+        facts = facts_of(received)
+        submission = Submission(
+            caller=caller,
+            received=received,
+            facts=facts,
+            key=SubmissionKey(
+                system_id=caller.system_id,
+                kind=facts.kind,
+                sha256=received.sha256,
+                recipients_sha256=recipients_digest(facts.recipients),
+            ),
+            idempotency_key=idempotency_key,
+        )
+        stored, now = await self._known(submission)
+        if stored is not None:
+            return Submitted(receipt=stored, repeated=True)
+        judged = await self._judge(submission, now)
+        rendition = await self._render_if_needed(submission, judged, spool)
+        return await self._store(submission, judged, now, rendition)
+
+    async def _known(self, submission: Submission) -> tuple[bytes | None, datetime]:
+        key = submission.key
+        async with self._uow.read() as query:
+            now = await query.intake.now()
+            if submission.idempotency_key is not None:
+                named = await query.intake.idempotency(key.system_id, submission.idempotency_key)
+                if named is not None and named != (key.sha256, key.recipients_sha256):
+                    raise Refusal("idempotency_conflict")
+            return await query.intake.receipt(key), now
+
+    async def _judge(self, submission: Submission, now: datetime) -> _Judged:
+        facts = submission.facts
+        mark = find_mark(facts.secrecy_fields)
+        if mark is not None:
+            raise Refusal("secrecy_mark", params={"field": mark.field})
+        directory = await self._directory.current()
+        today = now.astimezone(VIETNAM).date()
+        status = facts.kind is MessageKind.STATUS
+        sender = directory.by_code(facts.from_code, today)
+        if sender is None or not may_speak_for(
+            directory, submission.caller.system_id, facts.from_code, today, about_received=status
+        ):
+            raise Refusal("sender_not_allowed", params={"agency": facts.from_code})
+        resolution = directory.resolve(facts.recipients, today=today, relay=False)
+        if not resolution.routable:
+            raise _no_recipient(resolution)
+        units = _same_units(directory, sender.unit_id, today)
+        addressed = _same_units_of_code(directory, facts.recipients[0], resolution, today)
+        return _Judged(
+            resolution=resolution,
+            from_unit=sender.unit_id,
+            snapshot_id=directory.snapshot_id,
+            referred=await self._referred(facts, from_units=units, to_units=addressed),
+        )
+
+    async def _referred(
+        self, facts: Facts, *, from_units: Sequence[str], to_units: Sequence[str]
+    ) -> tuple[DeliveryRecord, ...]:
+        if not facts.refers_to_nos:
+            return ()
+        # A document and a recall (13) refer to what their own sender sent before; a status of a
+        # recipient refers to a document of the unit that it is addressed to.
+        own = facts.kind is MessageKind.DOCUMENT or facts.status_code == RECALL
+        async with self._uow.read() as query:
+            found = await query.documents.find_reference(from_units if own else to_units, facts.refers_to_nos)
+        if facts.kind is MessageKind.DOCUMENT:
+            return found
+        concerned = to_units if own else from_units
+        return tuple(d for d in found if d.unit_id in concerned)
+
+    async def _render_if_needed(
+        self, submission: Submission, judged: _Judged, spool: Path
+    ) -> tuple[Path, Rendition] | None:
+        ids = [unit.system_id for unit in judged.resolution.units]
+        async with self._uow.read() as query:
+            systems = await query.systems.many(ids)
+        if readable_by_all(submission.received, systems.values()):
+            return None
+        return await asyncio.to_thread(render, submission.received, spool, self._ids.new())
+
+    async def _store(
+        self, submission: Submission, judged: _Judged, now: datetime, rendition: tuple[Path, Rendition] | None
+    ) -> Submitted:
+        await self._commit.refuse_conflict(submission, judged.from_unit)
+        blob_ids = [self._ids.new()]
+        await self._blobs.put(blob_ids[0], submission.received.path)
+        if rendition is not None:
+            blob_ids.append(rendition[1].blob_id)
+            await self._blobs.put(rendition[1].blob_id, rendition[0])
+        self._failpoints.hit("after_blob_fsync")
+        kept = False
+        try:
+            receipt = await self._commit_once(
+                submission, judged, now, blob_ids[0], rendition[1] if rendition else None
+            )
+            kept = receipt is not None
+        except CommitUnknown:
+            # Whether the row exists decides; until that is known the blob must stay.
+            kept = True
+            return await self._look_again(submission)
+        finally:
+            if not kept:
+                await self._drop(blob_ids)
+        if receipt is None:
+            stored, _ = await self._known(submission)
+            if stored is None:
+                raise DatabaseUnavailable("the submission that won the race is gone")
+            return Submitted(receipt=stored, repeated=True)
+        self._failpoints.hit("after_commit_before_answer")
+        return Submitted(receipt=receipt, repeated=False)
+
+    async def _commit_once(
+        self, submission: Submission, judged: _Judged, now: datetime, blob_id: UUID, rendition: Rendition | None
+    ) -> bytes | None:
+        for _ in range(VERSION_RACES):
+            version_no = await self._commit.next_version(submission, judged.from_unit)
+            plan = plan_intake(
+                submission.received,
+                submission.facts,
+                judged.resolution,
+                origin=Origin(
+                    document_id=self._ids.new(),
+                    blob_id=blob_id,
+                    system_id=submission.caller.system_id,
+                    from_unit=judged.from_unit,
+                    version_no=version_no,
+                    at=now,
+                    salt=secrets.token_bytes(SALT_BYTES),
+                ),
+                referred=judged.referred,
+                delivery_ids=[self._ids.new() for _ in judged.resolution.units],
+                rendition=rendition,
+            )
+            try:
+                return await self._commit.commit(submission, plan, judged.resolution, judged.snapshot_id)
+            except VersionTaken:
+                # Two updates of one document at once: the other one took this number.
+                continue
+        raise DatabaseUnavailable("no version number could be taken")
+
+    async def _look_again(self, submission: Submission) -> Submitted:
+        for _ in range(LOST_COMMIT_LOOKS):
+            try:
+                stored, _now = await self._known(submission)
+            except DatabaseUnavailable:
+                await asyncio.sleep(LOST_COMMIT_PAUSE_S)
+                continue
+            if stored is None:
+                break
+            return Submitted(receipt=stored, repeated=False)
+        raise DatabaseUnavailable("the outcome of the commit is not known yet; send again")
+
+    async def _drop(self, blob_ids: Sequence[UUID]) -> None:
+        for blob_id in blob_ids:
+            try:
+                await self._blobs.delete(blob_id)
+            except BlobStoreError:
+                # Garbage without a row: the janitor removes it.
+                log.warning("blob_not_deleted", blob_id=str(blob_id))
+
+    async def _note(self, caller: Caller, refusal: Refusal) -> None:
+        # The facts of a refusal are kept for administrators; that they could not be written must not
+        # change the answer.
+        sha256 = refusal.sha256 if isinstance(refusal, MessageRefused) else None
+        field = refusal.params.get("field")
+        log.info("message_refused", code=refusal.code, system=caller.system.name)
+        try:
+            async with self._uow.read() as query:
+                await query.intake.refused(
+                    self._ids.new(),
+                    system_id=caller.system_id,
+                    code=refusal.code,
+                    sha256=sha256,
+                    field=None if field is None else str(field),
+                )
+        except DatabaseUnavailable:
+            log.warning("refusal_not_recorded", code=refusal.code)
+
+
+def _same_units(directory: Directory, unit_id: str, today: date) -> tuple[str, ...]:
+    """Return a unit and the unit that acts for it today: a successor answers for what was forwarded."""
+    final, _ = directory.final_unit(unit_id, today=today)
+    return (unit_id,) if final is None or final.unit_id == unit_id else (unit_id, final.unit_id)
+
+
+def _same_units_of_code(
+    directory: Directory, code: str, resolution: Resolution, today: date
+) -> tuple[str, ...]:
+    named = directory.by_code(code, today)
+    routed = tuple(unit.unit_id for unit in resolution.units[:1])
+    return routed if named is None else tuple(dict.fromkeys((named.unit_id, *routed)))
+
+
+def _no_recipient(resolution: Resolution) -> Refusal:
+    # One sentence for the sender: the first recipient that cannot be reached, and why.
+    for result in resolution.results:
+        if result.result is ResultKind.UNDELIVERABLE and result.reason is not None:
+            return Refusal(result.reason, params={"agency": result.code})
+    return Refusal("recipient_unknown")

@@ -1,0 +1,257 @@
+"""The one transaction of an intake, and the questions that come before it.
+
+In at most six round trips, whatever the number of recipients: claim the keys, insert the document with
+all its deliveries, write events, hints, tasks and evidence. Either all of it is committed or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from hub.domain.directory import RecipientResult, Resolution
+from hub.domain.events import EventKind, EventValue, code_or_digest
+from hub.domain.ids import Uuid7Factory
+from hub.domain.problems import Refusal
+from hub.domain.jcs import Json, canonical_json
+from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
+from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
+from hub.domain.times import rfc3339
+from hub.observability.failpoints import Failpoints
+from hub.ports.records import DocumentRecord, EvidenceRow, Hint, NewEvent
+from hub.ports.sealing import Sealer
+from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.access import Caller
+from hub.services.business_effects import apply_effects
+from hub.services.intake_plan import Facts, Plan
+from hub.services.journal import Journal
+from hub.services.receive import Received
+from hub.services.rendition import STRICT_DIALECT
+
+UPDATE_DOC_TYPE: Final = 2
+VERIFY: Final = "verify"
+
+
+class VersionTaken(Exception):
+    """Another update of the same document took the version number at the same moment: try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One message on its way in."""
+
+    caller: Caller
+    received: Received
+    facts: Facts
+    key: SubmissionKey
+    idempotency_key: str | None
+
+
+class IntakeCommit:
+    """Writes an accepted message."""
+
+    def __init__(
+        self,
+        *,
+        uow: UnitOfWork,
+        sealer: Sealer,
+        journal: Journal,
+        ids: Uuid7Factory,
+        failpoints: Failpoints,
+        hub_code: str,
+    ) -> None:
+        self._uow = uow
+        self._sealer = sealer
+        self._journal = journal
+        self._ids = ids
+        self._failpoints = failpoints
+        self._hub_code = hub_code
+
+    async def next_version(self, submission: Submission, from_unit: str) -> int:
+        """Return the version number of this message: 1, or for an update one more than the last."""
+        if submission.facts.doc_type != UPDATE_DOC_TYPE:
+            return 1
+        async with self._uow.read() as query:
+            return await query.intake.next_version(from_unit, submission.facts.document_no)
+
+    async def refuse_conflict(self, submission: Submission, from_unit: str) -> None:
+        """Refuse early what the document key will refuse: another body under the same number.
+
+        Raises:
+            Refusal: `document_conflict`.
+        """
+        key = _document_key(submission.facts, from_unit)
+        if key is None:
+            return
+        async with self._uow.read() as query:
+            other = await query.intake.conflicting(key)
+        if other is not None:
+            raise _conflict(submission.facts)
+
+    async def commit(
+        self, submission: Submission, plan: Plan, resolution: Resolution, snapshot_id: str
+    ) -> bytes | None:
+        """Write everything in one transaction and return the receipt.
+
+        Returns None if the same submission was accepted by a racing call: its receipt is the answer.
+        If the process dies before COMMIT nothing has happened; the blob is garbage.
+
+        Raises:
+            Refusal: `document_conflict`, `idempotency_conflict`.
+            VersionTaken, DatabaseUnavailable, CommitUnknown.
+        """
+        receipt = self._receipt(submission, plan.document, resolution, snapshot_id)
+        async with self._uow.begin() as tx:
+            if not await tx.intake.reserve(
+                submission.key,
+                document_id=plan.document.id,
+                receipt=receipt,
+                accepted_at=plan.document.accepted_at,
+            ):
+                return None
+            await self._reserve_names(tx, submission, plan.document)
+            await tx.intake.insert(plan.document, plan.text, plan.deliveries)
+            await self._record(tx, plan)
+            await apply_effects(
+                tx, self._journal, plan.document, plan.concerned, at=plan.document.accepted_at
+            )
+            self._failpoints.hit("before_commit")
+        return receipt
+
+    async def _reserve_names(self, tx: Transaction, submission: Submission, document: DocumentRecord) -> None:
+        at = document.accepted_at
+        if submission.idempotency_key is not None and not await tx.intake.reserve_idempotency(
+            submission.key.system_id, submission.idempotency_key, submission.key, at
+        ):
+            raise Refusal("idempotency_conflict")
+        if document.kind is MessageKind.STATUS:
+            return
+        key = _document_key(submission.facts, document.from_unit)
+        update = key is None
+        if key is None:
+            key = DocumentKey(
+                unit_id=document.from_unit, document_no=document.document_no, change_kind=ChangeKind.UPDATE
+            )
+        if not await tx.intake.reserve_document(
+            key, version_no=document.version_no, sha256=document.sha256, document_id=document.id, at=at
+        ):
+            raise VersionTaken if update else _conflict(submission.facts)
+
+    async def _record(self, tx: Transaction, plan: Plan) -> None:
+        document = plan.document
+        events = [self._accepted(document)]
+        hints: list[Hint] = []
+        if document.kind is MessageKind.DOCUMENT:
+            task_id = self._ids.new()
+            await tx.tasks.add(task_id, kind=VERIFY, lane=document.lane, document_id=document.id)
+            hints.append(Hint(topic=f"{VERIFY}.{document.lane}", ref=task_id))
+        else:
+            hints += [Hint(topic="inbox", ref=d.system_id) for d in plan.deliveries if d.parked_until is None]
+        parked = [d for d in plan.deliveries if d.parked_until is not None]
+        events += [self._journal.delivery(EventKind.STATUS_PARKED, d, at=document.accepted_at) for d in parked]
+        if plan.undeliverable:
+            evidence, told = self._undeliverable(document, plan.undeliverable)
+            await tx.documents.add_evidence(evidence)
+            events += told
+        await tx.events.add(events)
+        if hints:
+            await tx.outbox.add(hints)
+
+    def _accepted(self, document: DocumentRecord) -> NewEvent:
+        kind = (
+            EventKind.DOCUMENT_ACCEPTED if document.kind is MessageKind.DOCUMENT else EventKind.STATUS_ACCEPTED
+        )
+        facts: dict[str, EventValue] = {
+            "system": document.system_id,
+            "version_no": document.version_no,
+            "dialect": document.dialect,
+            "repaired": document.needs_repair,
+            "rendered": document.rendition is not None,
+            "size": document.size,
+        }
+        if document.status_code is not None:
+            facts["status_code"] = document.status_code
+        return self._journal.document(kind, document, at=document.accepted_at, facts=facts)
+
+    def _undeliverable(
+        self, document: DocumentRecord, results: Sequence[RecipientResult]
+    ) -> tuple[list[EvidenceRow], list[NewEvent]]:
+        rows, events = [], []
+        for result in results:
+            reason = result.reason or "recipient_unknown"
+            stated: dict[str, Json] = {"recipient": result.code, "reason": reason}
+            facts: dict[str, EventValue] = {"code": code_or_digest(result.code), "reason": reason}
+            body = evidence_body(self._hub_code, "non_delivery", document, stated, at=document.accepted_at)
+            rows.append(
+                EvidenceRow(
+                    id=self._ids.new(),
+                    document_id=document.id,
+                    delivery_id=None,
+                    kind="non_delivery",
+                    body=self._sealer.seal(body).encode(),
+                )
+            )
+            events.append(
+                self._journal.document(
+                    EventKind.RECIPIENT_UNDELIVERABLE, document, at=document.accepted_at, facts=facts
+                )
+            )
+        return rows, events
+
+    def _receipt(
+        self, submission: Submission, document: DocumentRecord, resolution: Resolution, snapshot_id: str
+    ) -> bytes:
+        rendition = document.rendition
+        payload = ReceiptPayload(
+            # One message, one receipt: both go by the same id.
+            receipt_id=document.id,
+            hub=self._hub_code,
+            system=submission.caller.system.name,
+            from_=document.from_code,
+            kind=document.kind,
+            document_no=document.document_no,
+            version_no=document.version_no,
+            sha256=document.sha256,
+            size=document.size,
+            recipients=resolution.results,
+            accepted_at=document.accepted_at,
+            directory_snapshot=snapshot_id,
+            rendition=None
+            if rendition is None
+            else RenditionFact(dialect=STRICT_DIALECT, sha256=rendition.sha256, size=rendition.size),
+        )
+        body = canonical(payload)
+        jws = self._sealer.seal(body).encode()
+        # Kept and sent exactly so: the readable receipt and the seal over its canonical bytes.
+        return b'{"jws":"' + jws + b'","receipt":' + body + b"}"
+
+
+def evidence_body(
+    hub_code: str, kind: str, document: DocumentRecord, facts: Mapping[str, Json], *, at: datetime
+) -> bytes:
+    """Return the canonical JSON of a statement by the hub about a document."""
+    return canonical_json(
+        {
+            "version": 1,
+            "kind": kind,
+            "hub": hub_code,
+            "document_id": str(document.id),
+            "document_no": document.document_no,
+            "from": document.from_code,
+            "sha256": document.sha256.hex(),
+            "at": rfc3339(at),
+            **facts,
+        }
+    )
+
+
+def _document_key(facts: Facts, from_unit: str) -> DocumentKey | None:
+    if facts.doc_type is None:
+        return None
+    return document_key_for(facts.doc_type, unit_id=from_unit, document_no=facts.document_no)
+
+
+def _conflict(facts: Facts) -> Refusal:
+    return Refusal("document_conflict", params={"document_no": facts.document_no})

@@ -1,0 +1,176 @@
+"""What administrators keep: the directory of agencies, the systems that speak for them, their keys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from hub.domain import apikeys
+from hub.domain.directory import Agency, Directory, UnitState
+from hub.domain.ids import Uuid7Factory, normalise_code
+from hub.domain.limits import API_KEY_GRACE
+from hub.ports.records import AgencyRow, SystemRecord
+from hub.ports.unit_of_work import Transaction, UnitOfWork
+
+DEFAULT_DIALECTS: Final = ("qcvn-prefixed",)
+LISTED_MOST: Final = 200_000
+
+
+class RegistryError(Exception):
+    """Root of what can be wrong with an administrator's order; `code` is stable, texts say what to do."""
+
+    def __init__(self, code: str, vi: str, en: str) -> None:
+        super().__init__(f"{code}: {en}")
+        self.code = code
+        self.vi = vi
+        self.en = en
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key that was just made; `text` is shown once and kept nowhere."""
+
+    system: SystemRecord
+    key_id: str
+    text: str
+
+
+class RegistryService:
+    """Systems, keys and the directory."""
+
+    def __init__(self, uow: UnitOfWork, ids: Uuid7Factory, province_suffixes: frozenset[str]) -> None:
+        self._uow = uow
+        self._ids = ids
+        self._suffixes = province_suffixes
+
+    async def add_system(
+        self,
+        name: str,
+        *,
+        units: Sequence[str] = (),
+        dialects: Sequence[str] = DEFAULT_DIALECTS,
+        policy: Sequence[tuple[str, str]] = (),
+    ) -> NewKey:
+        """Register a system for some units and make its first key.
+
+        Raises:
+            RegistryError: `system_exists`, `agency_unknown`, `agency_taken`.
+        """
+        async with self._uow.begin() as tx:
+            if await tx.systems.by_name(name) is not None:
+                raise RegistryError(
+                    "system_exists",
+                    f"Đã có phần mềm tên “{name}”. Hãy chọn tên khác, hoặc cấp khóa mới cho nó.",
+                    f"There is a system {name!r} already: choose another name, or make a new key for it.",
+                )
+            system = SystemRecord(
+                id=self._ids.new(),
+                name=name,
+                adapter="rest-pull",
+                dialects=tuple(dialects),
+                policy=tuple(policy),
+                active=True,
+            )
+            await tx.systems.add(system)
+            await self._assign(tx, system, units)
+            return await self._make_key(tx, system)
+
+    async def new_key(self, name: str, *, grace: timedelta = API_KEY_GRACE) -> NewKey:
+        """Make another key for a system; its other keys end after `grace` (both work until then).
+
+        Raises:
+            RegistryError: `system_unknown`.
+        """
+        async with self._uow.begin() as tx:
+            system = await self._system(tx, name)
+            key = await self._make_key(tx, system)
+            await tx.systems.expire_keys(system.id, keep=key.key_id, grace=grace)
+            return key
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End a key at once. Raises RegistryError `key_unknown`."""
+        async with self._uow.begin() as tx:
+            if not await tx.systems.revoke_key(key_id):
+                raise RegistryError(
+                    "key_unknown",
+                    f"Không có khóa “{key_id}”, hoặc khóa đã bị thu hồi.",
+                    f"There is no key {key_id!r}, or it is revoked already.",
+                )
+
+    async def assign(self, name: str, units: Sequence[str]) -> None:
+        """Let a system speak for more units. Raises RegistryError as `add_system`, `system_unknown`."""
+        async with self._uow.begin() as tx:
+            await self._assign(tx, await self._system(tx, name), units)
+
+    async def set_system_active(self, name: str, *, active: bool) -> None:
+        """Lock or unlock a system: a locked one is not let in. Raises RegistryError `system_unknown`."""
+        async with self._uow.begin() as tx:
+            await tx.systems.update(replace(await self._system(tx, name), active=active))
+
+    async def systems(self) -> tuple[SystemRecord, ...]:
+        """Return all systems by name."""
+        async with self._uow.read() as query:
+            return await query.systems.all()
+
+    async def directory(self) -> Directory:
+        """Return the directory as it is now."""
+        async with self._uow.read() as query:
+            return await query.directory.load(self._suffixes)
+
+    async def replace_directory(self, agencies: Sequence[Agency]) -> Directory:
+        """Put these agencies in place of the directory; known units keep their systems."""
+        async with self._uow.begin() as tx:
+            await tx.directory.replace(agencies)
+            return await tx.directory.load(self._suffixes)
+
+    async def search(self, text: str, *, limit: int = LISTED_MOST) -> tuple[AgencyRow, ...]:
+        """Return agencies whose code or name contains `text`."""
+        async with self._uow.read() as query:
+            return await query.directory.search(text, limit=limit, offset=0)
+
+    async def set_unit_state(self, code: str, state: UnitState) -> None:
+        """Lock or unlock an agency. Raises RegistryError `agency_unknown`."""
+        async with self._uow.begin() as tx:
+            unit = await self._unit(tx, code)
+            await tx.directory.set_state(unit.unit_id, state.value)
+
+    async def _assign(self, tx: Transaction, system: SystemRecord, units: Sequence[str]) -> None:
+        for code in units:
+            unit = await self._unit(tx, code)
+            if unit.system_id is not None and unit.system_id != system.id:
+                raise RegistryError(
+                    "agency_taken",
+                    f"Đơn vị {unit.unit_id} đã gắn với phần mềm khác. Hãy gỡ ra trước.",
+                    f"Agency {unit.unit_id} belongs to another system: release it first.",
+                )
+            await tx.directory.assign(unit.unit_id, system.id)
+
+    async def _unit(self, tx: Transaction, code: str) -> Agency:
+        unit = (await tx.directory.load(self._suffixes)).by_code(normalise_code(code))
+        if unit is None:
+            raise RegistryError(
+                "agency_unknown",
+                f"Không có đơn vị mang mã “{code}” trong danh bạ. Hãy nhập danh bạ trước.",
+                f"There is no agency with code {code!r} in the directory: import it first.",
+            )
+        return unit
+
+    async def _system(self, tx: Transaction, name: str) -> SystemRecord:
+        system = await tx.systems.by_name(name)
+        if system is None:
+            raise RegistryError(
+                "system_unknown",
+                f"Không có phần mềm tên “{name}”. Xem danh sách bằng lệnh `lienthong system list`.",
+                f"There is no system {name!r}: `lienthong system list` shows all.",
+            )
+        return system
+
+    async def _make_key(self, tx: Transaction, system: SystemRecord) -> NewKey:
+        key = apikeys.make(
+            secrets.token_bytes(apikeys.ID_BYTES), secrets.token_bytes(apikeys.SECRET_BYTES)
+        )
+        await tx.systems.add_key(key.key_id, system.id, apikeys.digest(key))
+        return NewKey(system=system, key_id=key.key_id, text=key.text)

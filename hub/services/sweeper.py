@@ -1,0 +1,181 @@
+"""The sweeps: what has run out is put right, by any node, in small batches.
+
+* a recipient's lease has ended → the delivery is offered again, under the same id;
+* a deadline has passed → undeliverable, with evidence of non-delivery signed by the hub;
+* an alert time has passed → one alert event;
+* a parked status → offered once its document is known, held for a person after 24 hours;
+* a task has been due for long without a lease → its hint is published again.
+
+Each sweep locks its rows with SKIP LOCKED and writes state, event and hints in one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from hub.domain.events import EventKind
+from hub.domain.ids import Uuid7Factory
+from hub.domain.jcs import Json
+from hub.domain.transport import DeliveryEvent, advance
+from hub.ports.broker import Broker
+from hub.ports.records import DeliveryRecord, DocumentRecord, EvidenceRow, Hint, NewEvent
+from hub.ports.sealing import Sealer
+from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.business_effects import apply_effects, sent_by_owner
+from hub.services.inbox import expire_lease
+from hub.services.intake_commit import evidence_body
+from hub.services.journal import Journal
+
+BATCH: Final = 100
+NEGLECTED_AFTER: Final = timedelta(seconds=30)
+
+
+class Sweeper:
+    """Puts right what has run out."""
+
+    def __init__(  # noqa: PLR0913 - one collaborator per thing it touches
+        self,
+        *,
+        uow: UnitOfWork,
+        broker: Broker,
+        sealer: Sealer,
+        journal: Journal,
+        ids: Uuid7Factory,
+        hub_code: str,
+    ) -> None:
+        self._uow = uow
+        self._broker = broker
+        self._sealer = sealer
+        self._journal = journal
+        self._ids = ids
+        self._hub_code = hub_code
+
+    async def sweep(self) -> int:
+        """Make one round of all sweeps; return how many rows were put right."""
+        done = await self.expired_leases()
+        done += await self.passed_deadlines()
+        done += await self.alerts()
+        done += await self.parked_statuses()
+        return done + await self.neglected_tasks()
+
+    async def expired_leases(self) -> int:
+        """Offer again what was leased and not confirmed in time."""
+        async with self._uow.begin() as tx:
+            rows = await tx.deliveries.lock_expired(BATCH)
+            if not rows:
+                return 0
+            now = await tx.deliveries.hub_time()
+            moved = [expire_lease(row, now, self._journal) for row in rows]
+            await _write(tx, [m[0] for m in moved], [m[1] for m in moved])
+            await tx.outbox.add([Hint(topic="inbox", ref=s) for s in {r.system_id for r in rows}])
+        return len(rows)
+
+    async def passed_deadlines(self) -> int:
+        """End deliveries whose deadline has passed, with evidence for the sender."""
+        async with self._uow.begin() as tx:
+            rows = await tx.deliveries.lock_overdue(BATCH)
+            if not rows:
+                return 0
+            now = await tx.deliveries.hub_time()
+            changed, events, evidence = [], [], []
+            for row in rows:
+                document = await tx.documents.get(row.document_id)
+                if document is None:
+                    continue
+                ended = replace(
+                    row,
+                    state=advance(row.state, DeliveryEvent.GIVE_UP),
+                    decision=row.decision,
+                    ended_at=now,
+                    lease_until=None,
+                )
+                statement = self._non_delivery(document, ended, now)
+                changed.append(ended)
+                evidence.append(statement)
+                events.append(
+                    self._journal.delivery(
+                        EventKind.DELIVERY_UNDELIVERABLE,
+                        ended,
+                        at=now,
+                        facts={"reason": "deadline_passed", "related": statement.id},
+                    )
+                )
+            await _write(tx, changed, events)
+            await tx.documents.add_evidence(evidence)
+        return len(changed)
+
+    async def alerts(self) -> int:
+        """Say once that a delivery is late."""
+        async with self._uow.begin() as tx:
+            rows = await tx.deliveries.lock_alerting(BATCH)
+            if not rows:
+                return 0
+            now = await tx.deliveries.hub_time()
+            await tx.events.add(
+                [self._journal.delivery(EventKind.DEADLINE_ALERTED, row, at=now) for row in rows]
+            )
+        return len(rows)
+
+    async def parked_statuses(self) -> int:
+        """Offer parked statuses whose document has come; hold those that have waited too long."""
+        done = 0
+        async with self._uow.begin() as tx:
+            rows = await tx.deliveries.lock_parked(BATCH)
+            if not rows:
+                return 0
+            now = await tx.deliveries.hub_time()
+            for row in rows:
+                done += await self._unpark(tx, row, now)
+        return done
+
+    async def neglected_tasks(self) -> int:
+        """Publish hints again for tasks whose first hint seems to be lost."""
+        async with self._uow.read() as query:
+            hints = await query.tasks.neglected(NEGLECTED_AFTER, BATCH)
+        if hints:
+            await self._broker.publish(hints)
+        return len(hints)
+
+    async def _unpark(self, tx: Transaction, row: DeliveryRecord, now: datetime) -> int:
+        document = await tx.documents.get(row.document_id)
+        if document is None or row.parked_until is None:
+            return 0
+        own = sent_by_owner(document)
+        found = await tx.documents.find_reference(
+            [document.from_unit if own else row.unit_id], [document.document_no]
+        )
+        concerned = row.unit_id if own else document.from_unit
+        target = next((d for d in found if d.unit_id == concerned), None)
+        if target is not None:
+            moved = replace(row, parked_until=None, waits_for=target.id if own else None)
+            await tx.documents.set_reference(document.id, target.document_id)
+            known = replace(document, refers_to=target.document_id)
+            await apply_effects(tx, self._journal, known, {concerned}, at=now)
+            await _write(tx, [moved], [self._journal.delivery(EventKind.STATUS_MATCHED, moved, at=now)])
+            await tx.outbox.add([Hint(topic="inbox", ref=row.system_id)])
+            return 1
+        if row.parked_until < now:
+            # Nobody but the sender knows this document: a person decides, the message is kept.
+            held = replace(row, state=advance(row.state, DeliveryEvent.QUARANTINE), parked_until=None)
+            await _write(tx, [held], [self._journal.delivery(EventKind.STATUS_QUARANTINED, held, at=now)])
+            return 1
+        return 0
+
+    def _non_delivery(self, document: DocumentRecord, row: DeliveryRecord, now: datetime) -> EvidenceRow:
+        facts: dict[str, Json] = {"delivery_id": str(row.id), "recipient": row.unit_id, "reason": "deadline_passed"}
+        body = evidence_body(self._hub_code, "non_delivery", document, facts, at=now)
+        return EvidenceRow(
+            id=self._ids.new(),
+            document_id=document.id,
+            delivery_id=row.id,
+            kind="non_delivery",
+            body=self._sealer.seal(body).encode(),
+        )
+
+
+async def _write(tx: Transaction, rows: list[DeliveryRecord], events: list[NewEvent]) -> None:
+    if rows:
+        await tx.deliveries.save(rows)
+        await tx.events.add(events)

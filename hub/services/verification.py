@@ -1,0 +1,270 @@
+"""Verification of an accepted document: once per document, then a decision per delivery.
+
+The task row says that a document is to be verified; whoever holds its lease takes the attachments out
+of the stored original, has each one verified in a worker process and writes, in one transaction, the
+reports, the decision per delivery, the events and the wake-ups, and deletes the task. A lease that was
+lost in between means that another worker has the task: everything is rolled back.
+
+Attempts are counted by the claim, before the work starts. A file on which workers die or run out of
+time gets one more try; then its verdict is INDETERMINATE (`verification_crashed`): verification never
+blocks or loses a document (design section 2, invariant 7). What cannot be checked because the hub
+itself is in trouble (blob store away, database away) is not a verdict: the task is due again later.
+
+A mark of state secrecy alone on a line of a PDF's first page is seen here, after acceptance: nothing is
+delivered, the bodies are destroyed, an alarm is raised (design section 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import orjson
+import structlog
+
+from hub.domain.acceptance import Acceptance, Decision, FileFact
+from hub.domain.events import EventKind, EventValue
+from hub.domain.secrecy import PAGE_FIELD, find_mark_on_page
+from hub.domain.transport import DeliveryEvent, DeliveryState, advance
+from hub.observability.failpoints import Failpoints
+from hub.ports.blobs import BlobStore, BlobStoreError
+from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, ReportRow, SystemRecord, Task
+from hub.ports.unit_of_work import DatabaseUnavailable, Transaction, UnitOfWork
+from hub.ports.pages import PageReader
+from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
+from hub.services.attachments import unpacked
+from hub.services.journal import Journal
+from hub.services.verification_facts import file_facts, overall, policy_of
+from schemas.edxml.read import AttachmentFile
+from schemas.limits import FormatLimits
+from signing.messages import Code
+from signing.report import FileReport
+from signing.report_json import to_json
+from signing.verify import unfinished
+
+log = structlog.get_logger(__name__)
+
+LEASE: Final = timedelta(seconds=60)
+RENEW_EVERY_S: Final = 20.0
+MAX_ATTEMPTS: Final = 2
+RETRY_AFTER: Final = timedelta(seconds=10)
+PDF: Final = "application/pdf"
+
+_MOVE: Final[Mapping[Decision, tuple[DeliveryEvent, EventKind]]] = {
+    Decision.DELIVER: (DeliveryEvent.VERIFIED_DELIVER, EventKind.DELIVERY_QUEUED),
+    Decision.DELIVER_WITH_WARNING: (DeliveryEvent.VERIFIED_DELIVER, EventKind.DELIVERY_QUEUED),
+    Decision.HOLD: (DeliveryEvent.VERIFIED_HOLD, EventKind.DELIVERY_HELD),
+    Decision.REFUSE: (DeliveryEvent.VERIFIED_REFUSE, EventKind.DELIVERY_REFUSED),
+}
+
+
+class LeaseLost(Exception):
+    """Another worker has the task now: roll back and stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    # What the examination of all attachments has shown.
+    files: tuple[AttachmentFile, ...]
+    reports: tuple[FileReport, ...]
+    secret: bool
+
+
+class VerificationService:
+    """Works on verification tasks."""
+
+    def __init__(
+        self,
+        *,
+        uow: UnitOfWork,
+        blobs: BlobStore,
+        verifier: Verifier,
+        pages: PageReader,
+        journal: Journal,
+        limits: FormatLimits,
+        failpoints: Failpoints,
+        owner: str,
+    ) -> None:
+        self._uow = uow
+        self._blobs = blobs
+        self._verifier = verifier
+        self._pages = pages
+        self._journal = journal
+        self._limits = limits
+        self._failpoints = failpoints
+        self._owner = owner
+
+    async def work(self, task_id: UUID) -> None:
+        """Claim a task and do it; silent if it is not due or somebody else has it.
+
+        If the process dies here, the lease ends after a minute and another worker takes the task.
+        """
+        try:
+            async with self._uow.begin() as tx:
+                task = await tx.tasks.claim(task_id, owner=self._owner, lease=LEASE)
+            if task is not None:
+                await self._work(task)
+        except DatabaseUnavailable:
+            # The row stays due; the sweeper or the next poll comes back to it.
+            log.warning("verification_postponed", task_id=str(task_id), reason="database")
+        except LeaseLost:
+            log.warning("verification_lease_lost", task_id=str(task_id))
+
+    async def _work(self, task: Task) -> None:
+        async with self._uow.read() as query:
+            document = await query.documents.get(task.document_id)
+        if document is None:
+            await self._postpone(task, "document_missing")
+            return
+        try:
+            async with self._renewing(task):
+                findings = await self._examine(task, document)
+        except (OSError, BlobStoreError) as error:
+            log.error("original_unavailable", document_id=str(document.id), error=type(error).__name__)
+            await self._postpone(task, type(error).__name__)
+            return
+        except VerifierStopped:
+            # This node is going down: another one, or the next start, takes the task at once.
+            await self._postpone(task, VerifierStopped.code, delay=timedelta(0))
+            return
+        await self._decide(task, document, findings)
+
+    async def _examine(self, task: Task, document: DocumentRecord) -> _Findings:
+        reports: list[FileReport] = []
+        secret = False
+        async with unpacked(self._blobs, document, self._limits) as files:
+            for file in files:
+                reports.append(await self._verify(task, file))
+                if file.media_type == PDF and not secret:
+                    lines = await self._first_page(file)
+                    secret = find_mark_on_page(lines) is not None
+        return _Findings(files=files, reports=tuple(reports), secret=secret)
+
+    async def _verify(self, task: Task, file: AttachmentFile) -> FileReport:
+        for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
+            try:
+                return await self._verifier.verify(file.path, name=file.safe_name)
+            except (VerificationCrashed, VerificationTimedOut) as error:
+                log.warning("verification_failed", attempt=attempt, error=type(error).__name__)
+        return unfinished(file.safe_name, sha256=file.sha256.hex(), code=Code.VERIFICATION_CRASHED)
+
+    async def _first_page(self, file: AttachmentFile) -> Sequence[str]:
+        try:
+            return await self._pages.first_page_lines(file.path)
+        except (VerificationCrashed, VerificationTimedOut) as error:
+            log.warning("first_page_unreadable", error=type(error).__name__)
+            return ()
+
+    async def _decide(self, task: Task, document: DocumentRecord, findings: _Findings) -> None:
+        facts = file_facts([f.safe_name for f in findings.files], findings.reports)
+        async with self._uow.begin() as tx:
+            deliveries = await tx.deliveries.lock_of_document(document.id)
+            waiting = [d for d in deliveries if d.state is DeliveryState.AWAITING_VERIFICATION]
+            systems = await tx.systems.many([d.system_id for d in waiting])
+            now = await tx.deliveries.hub_time()
+            if findings.secret:
+                moved = await self._destroy(tx, document, deliveries, now)
+            else:
+                await self._store_reports(tx, document, findings)
+                moved = [self._judge(d, facts, systems, now) for d in waiting]
+            indication = overall(findings.reports).value
+            events = [
+                self._journal.document(
+                    EventKind.VERIFICATION_FINISHED, document, at=now, facts={"verdict": indication}
+                ),
+                *(event for _, event in moved),
+            ]
+            if moved:
+                await tx.deliveries.save([d for d, _ in moved])
+            await tx.events.add(events)
+            ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
+            if ready:
+                await tx.outbox.add([Hint(topic="inbox", ref=system_id) for system_id in sorted(ready)])
+            self._failpoints.hit("after_verify_before_commit")
+            if not await tx.tasks.finish(task):
+                raise LeaseLost
+        if findings.secret:
+            await self._unlink(document)
+
+    async def _store_reports(self, tx: Transaction, document: DocumentRecord, findings: _Findings) -> None:
+        rows = [
+            ReportRow(
+                position=file.index,
+                sha256=file.sha256,
+                indication=report.indication.value,
+                report_json=orjson.dumps(to_json(report)),
+            )
+            for file, report in zip(findings.files, findings.reports, strict=True)
+        ]
+        await tx.documents.set_verified(document.id, overall(findings.reports).value, rows)
+
+    def _judge(
+        self,
+        delivery: DeliveryRecord,
+        facts: Sequence[FileFact],
+        systems: Mapping[UUID, SystemRecord],
+        now: datetime,
+    ) -> tuple[DeliveryRecord, NewEvent]:
+        acceptance: Acceptance = policy_of(systems.get(delivery.system_id)).evaluate(facts)
+        event, kind = _MOVE[acceptance.decision]
+        state = advance(delivery.state, event)
+        codes = tuple(dict.fromkeys(reason.code for reason in acceptance.reasons))
+        moved = replace(
+            delivery,
+            state=state,
+            decision=acceptance.decision.value,
+            reasons=codes,
+            ended_at=now if state is DeliveryState.REFUSED else None,
+        )
+        told: dict[str, EventValue] = {"decision": acceptance.decision.value}
+        if codes:
+            told["reason"] = codes[0]
+        return moved, self._journal.delivery(kind, moved, at=now, facts=told)
+
+    async def _destroy(
+        self, tx: Transaction, document: DocumentRecord, deliveries: Sequence[DeliveryRecord], now: datetime
+    ) -> list[tuple[DeliveryRecord, NewEvent]]:
+        log.error("state_secret_found", document_id=str(document.id), field=PAGE_FIELD)
+        await tx.documents.forget_body(document.id)
+        moved = []
+        for delivery in deliveries:
+            state = advance(delivery.state, DeliveryEvent.SECRECY_FOUND)
+            refused = replace(delivery, state=state, decision="refuse", reasons=("secrecy_mark",), ended_at=now)
+            facts: dict[str, EventValue] = {"reason": "secrecy_mark", "field": PAGE_FIELD}
+            event = self._journal.delivery(EventKind.SECRECY_FOUND, refused, at=now, facts=facts)
+            moved.append((refused, event))
+        return moved
+
+    async def _unlink(self, document: DocumentRecord) -> None:
+        # After the commit: if the process dies here, the janitor finds blobs whose row says "secret".
+        await self._blobs.delete(document.blob_id)
+        if document.rendition is not None:
+            await self._blobs.delete(document.rendition.blob_id)
+
+    async def _postpone(self, task: Task, error: str, *, delay: timedelta = RETRY_AFTER) -> None:
+        async with self._uow.begin() as tx:
+            await tx.tasks.postpone(task, delay=delay, error=error)
+
+    @asynccontextmanager
+    async def _renewing(self, task: Task) -> AsyncIterator[None]:
+        # Keeps the lease while the block runs; a renewal that fails shows at the final write.
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEW_EVERY_S)
+                with suppress(DatabaseUnavailable):
+                    async with self._uow.begin() as tx:
+                        await tx.tasks.renew(task, LEASE)
+
+        # Not a TaskGroup: that would wrap the block's own exceptions.
+        renewal = asyncio.create_task(renew(), name="renew-verification-lease")
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewal

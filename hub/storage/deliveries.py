@@ -1,0 +1,190 @@
+"""Deliveries: row locks, offers to recipients, and the sweeps over what has run out.
+
+Offers come urgent first, but every fifth place belongs to the normal lane (design section 4), and a
+delivery that waits for another is offered only once that one has been handed over or has ended.
+Sweeps use SKIP LOCKED: several nodes sweep at once and no row is taken twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from hub.domain.transport import DeliveryState
+from hub.ports.records import DeliveryRecord, Offer
+from hub.storage.connection import Connection
+from hub.storage.rows import (
+    DELIVERY_COLUMNS,
+    DOCUMENT_COLUMNS,
+    TEXT_COLUMNS,
+    delivery,
+    document,
+    prefixed,
+    text,
+)
+
+GET = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = $1"
+LOCK = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = $1 FOR UPDATE"
+LOCK_OF_DOCUMENT = f"""
+SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id FOR UPDATE
+"""
+OF_DOCUMENT = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id"
+SAVE = """
+UPDATE delivery d SET
+    state = n.state, decision = n.decision,
+    reasons = CASE WHEN n.reasons = '' THEN '{}'::text[] ELSE string_to_array(n.reasons, E'\\n') END,
+    waits_for = n.waits_for, parked_until = n.parked_until, attempts = n.attempts, lease_token = n.lease_token,
+    lease_until = n.lease_until, alert_at = n.alert_at, deadline_at = n.deadline_at,
+    handed_over_at = n.handed_over_at, ended_at = n.ended_at, business_state = n.business_state,
+    business_before = n.business_before
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::integer[],
+            $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
+            $13::timestamptz[], $14::text[], $15::text[])
+     AS n(id, state, decision, reasons, waits_for, parked_until, attempts, lease_token, lease_until, alert_at,
+          deadline_at, handed_over_at, ended_at, business_state, business_before)
+WHERE d.id = n.id
+"""
+# States in which a referred delivery no longer holds back what refers to it.
+_PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 'withdrawn')"
+_FREE = f"""
+d.state = 'queued' AND d.parked_until IS NULL
+AND (d.waits_for IS NULL OR EXISTS (
+    SELECT FROM delivery w WHERE w.id = d.waits_for AND (w.state IN {_PASSED} OR w.handed_over_at IS NOT NULL)))
+"""
+OFFERS = f"""
+WITH lanes AS (
+    (SELECT d.id, d.lane, row_number() OVER (ORDER BY d.id) AS place FROM delivery d
+     WHERE d.system_id = $1 AND d.lane = 'urgent' AND ($2::text IS NULL OR d.unit_id = $2) AND {_FREE}
+     ORDER BY d.id LIMIT $3)
+    UNION ALL
+    (SELECT d.id, d.lane, row_number() OVER (ORDER BY d.id) AS place FROM delivery d
+     WHERE d.system_id = $1 AND d.lane = 'normal' AND ($2::text IS NULL OR d.unit_id = $2) AND {_FREE}
+     ORDER BY d.id LIMIT $3)
+), ranked AS (
+    -- The k-th urgent one goes after (k-1)/4 normal ones: four urgent, one normal, four urgent …
+    SELECT id, CASE lane WHEN 'urgent' THEN place + (place - 1) / 4
+                         ELSE place * 5 END AS rank, lane
+    FROM lanes
+)
+SELECT {prefixed(DELIVERY_COLUMNS, "d", "dl_")}, {prefixed(DOCUMENT_COLUMNS, "o", "do_")},
+       {prefixed(TEXT_COLUMNS, "t", "tx_")}
+FROM ranked r
+JOIN delivery d ON d.id = r.id
+JOIN document o ON o.id = d.document_id
+LEFT JOIN document_text t ON t.document_id = d.document_id
+ORDER BY r.rank, r.lane DESC, d.id
+LIMIT $3
+"""
+EXPIRED = f"""
+SELECT {DELIVERY_COLUMNS} FROM delivery
+WHERE state IN ('leased', 'handed_over') AND lease_until < hub_now()
+ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_OPEN = "('queued', 'held', 'leased', 'handed_over')"
+OVERDUE = f"""
+SELECT {DELIVERY_COLUMNS} FROM delivery
+WHERE state IN {_OPEN} AND deadline_at < hub_now()
+  AND (lease_until IS NULL OR lease_until < hub_now())
+ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+ALERTING = f"""
+WITH late AS (
+    SELECT id FROM delivery
+    WHERE alerted_at IS NULL AND state IN {_OPEN} AND alert_at < hub_now()
+    ORDER BY alert_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery d SET alerted_at = hub_now() FROM late WHERE d.id = late.id
+RETURNING {prefixed(DELIVERY_COLUMNS, "d")}
+"""
+PARKED = f"""
+SELECT {DELIVERY_COLUMNS} FROM delivery
+WHERE parked_until IS NOT NULL AND state = 'queued'
+ORDER BY parked_until LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+STATE_OF = "SELECT state FROM delivery WHERE id = $1"
+
+
+class PgDeliveries:
+    """Implements `DeliveryRepo`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def lock(self, delivery_id: UUID) -> DeliveryRecord | None:
+        """Return a delivery under a row lock."""
+        row = await self._connection.fetchrow(LOCK, delivery_id)
+        return None if row is None else delivery(row)
+
+    async def get(self, delivery_id: UUID) -> DeliveryRecord | None:
+        """Return a delivery without locking."""
+        row = await self._connection.fetchrow(GET, delivery_id)
+        return None if row is None else delivery(row)
+
+    async def lock_of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
+        """Lock and return all deliveries of a document."""
+        return await self._many(LOCK_OF_DOCUMENT, document_id)
+
+    async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
+        """Return all deliveries of a document."""
+        return await self._many(OF_DOCUMENT, document_id)
+
+    async def save(self, deliveries: Sequence[DeliveryRecord]) -> None:
+        """Write back changed deliveries, set-based."""
+        rows = deliveries
+        await self._connection.execute(
+            SAVE,
+            [r.id for r in rows],
+            [str(r.state) for r in rows],
+            [r.decision for r in rows],
+            # Reasons are codes: no line ends in them.
+            ["\n".join(r.reasons) for r in rows],
+            [r.waits_for for r in rows],
+            [r.parked_until for r in rows],
+            [r.attempts for r in rows],
+            [r.lease_token for r in rows],
+            [r.lease_until for r in rows],
+            [r.alert_at for r in rows],
+            [r.deadline_at for r in rows],
+            [r.handed_over_at for r in rows],
+            [r.ended_at for r in rows],
+            [r.business_state for r in rows],
+            [r.business_before for r in rows],
+        )
+
+    async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
+        """Return what a system may lease now."""
+        rows = await self._connection.fetch(OFFERS, system_id, unit_id, limit)
+        return tuple(
+            Offer(delivery=delivery(row, "dl_"), document=document(row, "do_"), text=text(row, "tx_")) for row in rows
+        )
+
+    async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries whose recipient lease has run out."""
+        return await self._many(EXPIRED, limit)
+
+    async def lock_overdue(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries whose deadline has passed and that nobody holds."""
+        return await self._many(OVERDUE, limit)
+
+    async def lock_alerting(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Mark deliveries whose alert time has passed, once each, and return them."""
+        return await self._many(ALERTING, limit)
+
+    async def lock_parked(self, limit: int) -> tuple[DeliveryRecord, ...]:
+        """Lock deliveries of parked statuses."""
+        return await self._many(PARKED, limit)
+
+    async def state_of(self, delivery_id: UUID) -> DeliveryState | None:
+        """Return the state of a delivery."""
+        state: str | None = await self._connection.fetchval(STATE_OF, delivery_id)
+        return None if state is None else DeliveryState(state)
+
+    async def hub_time(self) -> datetime:
+        """Return the hub's time."""
+        moment: datetime = await self._connection.fetchval("SELECT hub_now()")
+        return moment
+
+    async def _many(self, sql: str, argument: object) -> tuple[DeliveryRecord, ...]:
+        rows = await self._connection.fetch(sql, argument)
+        return tuple(delivery(row) for row in rows)

@@ -1,0 +1,170 @@
+"""The directory of agencies in the database: loaded whole, replaced whole, searched.
+
+Every change bumps `directory_version` in its own transaction; nodes reload their snapshot by it. What
+the directory was at the time of a document is known by the snapshot digest in its receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from hub.domain.directory import (
+    Agency,
+    AgencyCode,
+    CodeScheme,
+    Directory,
+    Level,
+    Succession,
+    UnitState,
+)
+from hub.ports.records import AgencyRow
+from hub.storage.connection import Connection
+from hub.storage.rows import count_of
+
+VERSION = "SELECT version FROM directory_version"
+BUMP = "UPDATE directory_version SET version = version + 1"
+AGENCIES = "SELECT unit_id, name, level, parent, state, retired_on, system_id FROM agency"
+CODES = "SELECT unit_id, code, scheme, valid_from, valid_to FROM agency_code ORDER BY unit_id, position"
+SUCCESSORS = "SELECT unit_id, successor, is_default, from_date FROM agency_successor ORDER BY unit_id, position"
+PUT_AGENCIES = """
+INSERT INTO agency (unit_id, name, level, parent, state, retired_on, system_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::uuid[])
+ON CONFLICT (unit_id) DO UPDATE
+SET name = excluded.name, level = excluded.level, parent = excluded.parent, state = excluded.state,
+    retired_on = excluded.retired_on, system_id = coalesce(excluded.system_id, agency.system_id)
+"""
+DROP_OTHERS = "DELETE FROM agency WHERE unit_id <> ALL($1::text[])"
+CLEAR_CODES = "DELETE FROM agency_code"
+CLEAR_SUCCESSORS = "DELETE FROM agency_successor"
+PUT_CODES = """
+INSERT INTO agency_code (unit_id, code, scheme, valid_from, valid_to, position)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::date[], $6::integer[])
+"""
+PUT_SUCCESSORS = """
+INSERT INTO agency_successor (unit_id, successor, is_default, from_date, position)
+SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::date[], $5::integer[])
+"""
+ASSIGN = "UPDATE agency SET system_id = $2 WHERE unit_id = $1"
+SET_STATE = "UPDATE agency SET state = $2 WHERE unit_id = $1"
+SEARCH = """
+SELECT a.unit_id, a.name, a.level, a.parent, a.state, s.name AS system_name,
+       array(SELECT c.code FROM agency_code c WHERE c.unit_id = a.unit_id ORDER BY c.position) AS codes
+FROM agency a LEFT JOIN system s ON s.id = a.system_id
+WHERE $1 = '' OR a.name ILIKE '%' || $1 || '%' OR a.unit_id ILIKE '%' || $1 || '%'
+   OR EXISTS (SELECT FROM agency_code c WHERE c.unit_id = a.unit_id AND c.code ILIKE '%' || $1 || '%')
+ORDER BY a.unit_id LIMIT $2 OFFSET $3
+"""
+
+
+class PgDirectory:
+    """Implements `DirectoryRepo`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def version(self) -> int:
+        """Return the number of the directory's last change."""
+        number: int = await self._connection.fetchval(VERSION)
+        return number
+
+    async def load(self, province_suffixes: frozenset[str]) -> Directory:
+        """Return the whole directory as an immutable snapshot."""
+        codes: dict[str, list[AgencyCode]] = {}
+        for row in await self._connection.fetch(CODES):
+            codes.setdefault(row["unit_id"], []).append(
+                AgencyCode(
+                    code=row["code"],
+                    scheme=CodeScheme(row["scheme"]),
+                    valid_from=row["valid_from"],
+                    valid_to=row["valid_to"],
+                )
+            )
+        successors: dict[str, list[Succession]] = {}
+        for row in await self._connection.fetch(SUCCESSORS):
+            successors.setdefault(row["unit_id"], []).append(
+                Succession(unit_id=row["successor"], default=row["is_default"], from_date=row["from_date"])
+            )
+        agencies = [
+            Agency(
+                unit_id=row["unit_id"],
+                name=row["name"],
+                level=Level(row["level"]),
+                parent=row["parent"],
+                codes=tuple(codes.get(row["unit_id"], ())),
+                state=UnitState(row["state"]),
+                successors=tuple(successors.get(row["unit_id"], ())),
+                retired_on=row["retired_on"],
+                system_id=row["system_id"],
+            )
+            for row in await self._connection.fetch(AGENCIES)
+        ]
+        return Directory(agencies, province_suffixes=province_suffixes)
+
+    async def replace(self, agencies: Sequence[Agency]) -> None:
+        """Put these agencies in place of the directory; known units keep their system."""
+        execute = self._connection.execute
+        await execute(CLEAR_CODES)
+        await execute(CLEAR_SUCCESSORS)
+        await execute(DROP_OTHERS, [a.unit_id for a in agencies])
+        await execute(
+            PUT_AGENCIES,
+            [a.unit_id for a in agencies],
+            [a.name for a in agencies],
+            [a.level.value for a in agencies],
+            [a.parent for a in agencies],
+            [a.state.value for a in agencies],
+            [a.retired_on for a in agencies],
+            [a.system_id for a in agencies],
+        )
+        codes = [(a.unit_id, c, place) for a in agencies for place, c in enumerate(a.codes)]
+        await execute(
+            PUT_CODES,
+            [unit for unit, _, _ in codes],
+            [c.code for _, c, _ in codes],
+            [c.scheme.value for _, c, _ in codes],
+            [c.valid_from for _, c, _ in codes],
+            [c.valid_to for _, c, _ in codes],
+            [place for _, _, place in codes],
+        )
+        after = [(a.unit_id, s, place) for a in agencies for place, s in enumerate(a.successors)]
+        await execute(
+            PUT_SUCCESSORS,
+            [unit for unit, _, _ in after],
+            [s.unit_id for _, s, _ in after],
+            [s.default for _, s, _ in after],
+            [s.from_date for _, s, _ in after],
+            [place for _, _, place in after],
+        )
+        await execute(BUMP)
+
+    async def assign(self, unit_id: str, system_id: UUID | None) -> bool:
+        """Say which system speaks for a unit."""
+        return await self._change(ASSIGN, unit_id, system_id)
+
+    async def set_state(self, unit_id: str, state: str) -> bool:
+        """Set a unit active or locked."""
+        return await self._change(SET_STATE, unit_id, state)
+
+    async def search(self, text: str, *, limit: int, offset: int) -> tuple[AgencyRow, ...]:
+        """Return agencies whose code or name contains `text`."""
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        rows = await self._connection.fetch(SEARCH, escaped, limit, offset)
+        return tuple(
+            AgencyRow(
+                unit_id=row["unit_id"],
+                name=row["name"],
+                level=row["level"],
+                parent=row["parent"],
+                state=UnitState(row["state"]),
+                codes=tuple(row["codes"]),
+                system_name=row["system_name"],
+            )
+            for row in rows
+        )
+
+    async def _change(self, sql: str, *arguments: object) -> bool:
+        changed = count_of(await self._connection.execute(sql, *arguments)) == 1
+        if changed:
+            await self._connection.execute(BUMP)
+        return changed

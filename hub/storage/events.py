@@ -1,0 +1,104 @@
+"""The append-only log: writing, timelines, numbering, reading by cursor.
+
+Events get their number after their transaction has committed, in batches, under the row lock of
+`log_head`: so `seq` has no gaps that could later fill, and a reader that has seen `seq` n has seen
+all before it. Any node numbers; a node that stops while holding the lock loses its connection and
+with it the lock (design section 3, "No leader").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from hub.ports.records import EventRow, NewEvent
+from hub.storage.connection import Connection
+from hub.storage.rows import count_of
+
+_COLUMNS = "id, seq, kind, document_id, delivery_id, unit_id, body, at"
+
+ADD = """
+INSERT INTO event (id, kind, document_id, delivery_id, system_id, unit_id, body, at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[],
+                     $8::timestamptz[])
+"""
+ADD_REASONS = """
+INSERT INTO delivery_text (event_id, delivery_id, document_id, salt, reason)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::text[])
+"""
+OF_DOCUMENT = f"SELECT {_COLUMNS} FROM event WHERE document_id = $1 AND id >= $1 ORDER BY id"
+REASONS = "SELECT event_id, reason FROM delivery_text WHERE document_id = $1"
+AFTER = f"""
+SELECT {_COLUMNS} FROM event e
+WHERE seq > $1 AND (
+    EXISTS (SELECT FROM document d WHERE d.id = e.document_id AND d.system_id = $2)
+    OR EXISTS (SELECT FROM delivery d WHERE d.id = e.delivery_id AND d.system_id = $2))
+ORDER BY seq LIMIT $3
+"""
+# Ids of one node rise with time, so the order by id is the order in which a document's events were made.
+NUMBER = """
+WITH fresh AS (SELECT id, row_number() OVER (ORDER BY id) AS place
+               FROM (SELECT id FROM event WHERE seq IS NULL ORDER BY id LIMIT $2) e)
+UPDATE event SET seq = $1 + fresh.place FROM fresh WHERE event.id = fresh.id
+"""
+ANY_FRESH = "SELECT EXISTS (SELECT FROM event WHERE seq IS NULL)"
+MOVE_HEAD = "UPDATE log_head SET seq = seq + $1"
+LOCK_HEAD = "SELECT seq FROM log_head FOR UPDATE"
+
+
+class PgEvents:
+    """Implements `EventRepo`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.wrote = False
+
+    async def add(self, events: Sequence[NewEvent]) -> None:
+        """Append events and the reasons that go with them."""
+        self.wrote = True
+        await self._connection.execute(
+            ADD,
+            [e.id for e in events],
+            [e.kind for e in events],
+            [e.document_id for e in events],
+            [e.delivery_id for e in events],
+            [e.system_id for e in events],
+            [e.unit_id for e in events],
+            [e.body for e in events],
+            [e.at for e in events],
+        )
+        given = [e for e in events if e.reason is not None]
+        if given:
+            await self._connection.execute(
+                ADD_REASONS,
+                [e.id for e in given],
+                [e.delivery_id or e.document_id for e in given],
+                [e.document_id for e in given],
+                [e.salt for e in given],
+                [e.reason for e in given],
+            )
+
+    async def of_document(self, document_id: UUID) -> tuple[EventRow, ...]:
+        """Return the timeline of a document."""
+        rows = await self._connection.fetch(OF_DOCUMENT, document_id)
+        return tuple(EventRow(**dict(row)) for row in rows)
+
+    async def reasons(self, document_id: UUID) -> dict[UUID, str]:
+        """Return the reasons given by people, by event id."""
+        rows = await self._connection.fetch(REASONS, document_id)
+        return {row["event_id"]: row["reason"] for row in rows}
+
+    async def after(self, seq: int, *, system_id: UUID, limit: int) -> tuple[EventRow, ...]:
+        """Return numbered events that concern a system, by cursor."""
+        rows = await self._connection.fetch(AFTER, seq, system_id, limit)
+        return tuple(EventRow(**dict(row)) for row in rows)
+
+    async def number(self, limit: int) -> int:
+        """Number committed events. The lock comes before the look, so `seq` follows what was committed."""
+        if not await self._connection.fetchval(ANY_FRESH):
+            return 0
+        head: int = await self._connection.fetchval(LOCK_HEAD)
+        numbered = count_of(await self._connection.execute(NUMBER, head, limit))
+        if numbered:
+            await self._connection.execute(MOVE_HEAD, numbered)
+        return numbered

@@ -1,0 +1,188 @@
+"""Submission keys, receipts and the set-based insert of an accepted message.
+
+The three key tables decide what "the same submission" is (design section 2, invariant 3). Each
+claim is an INSERT … ON CONFLICT DO NOTHING: the loser of a race waits until the winner has
+committed or rolled back, so after a False the winner's receipt can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from hub.domain.submission import DocumentKey, SubmissionKey
+from hub.ports.records import DeliveryRecord, DocumentRecord, DocumentText
+from hub.storage.connection import Connection
+from hub.storage.rows import attachments_to_json
+
+RECEIPT = """
+SELECT receipt FROM intake_key
+WHERE system_id = $1 AND kind = $2 AND sha256 = $3 AND recipients_sha256 = $4
+"""
+RESERVE = """
+INSERT INTO intake_key (system_id, kind, sha256, recipients_sha256, document_id, receipt, accepted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+IDEMPOTENCY = "SELECT sha256, recipients_sha256 FROM idempotency_key WHERE system_id = $1 AND key = $2"
+RESERVE_IDEMPOTENCY = """
+INSERT INTO idempotency_key (system_id, key, sha256, recipients_sha256, accepted_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+"""
+NEXT_VERSION = """
+SELECT coalesce(max(version_no), 0) + 1 FROM document_key
+WHERE unit_id = $1 AND document_no = $2 AND change_kind IN ('new', 'update')
+"""
+CONFLICTING = """
+SELECT sha256 FROM document_key
+WHERE unit_id = $1 AND document_no = $2 AND change_kind = $3 AND version_no = 1
+"""
+RESERVE_DOCUMENT = """
+INSERT INTO document_key (unit_id, document_no, change_kind, version_no, sha256, document_id, accepted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+# One statement, one round trip: the document, its words and all its deliveries.
+INSERT = """
+WITH d AS (
+    INSERT INTO document (id, kind, system_id, from_unit, from_code, document_no, doc_type, status_code,
+                          version_no, refers_to, priority, lane, sha256, size, blob_id, dialect, needs_repair,
+                          attachments, accepted_at, rendition_blob, rendition_sha256, rendition_size)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $37, $38, $39)
+), t AS (
+    INSERT INTO document_text (document_id, salt, code, subject, from_name, promulgated, type_name, description)
+    VALUES ($1, $20, $21, $22, $23, $24, $25, $26)
+)
+INSERT INTO delivery (id, document_id, kind, unit_id, system_id, addressed_as, state, lane, waits_for,
+                      parked_until, created_at, alert_at, deadline_at, business_state)
+SELECT n.id, $1, $2, n.unit_id, n.system_id, string_to_array(n.addressed, E'\\n'), n.state, $12, n.waits_for,
+       n.parked_until, $19, n.alert_at, n.deadline_at, n.business_state
+FROM unnest($27::uuid[], $28::text[], $29::uuid[], $30::text[], $31::text[], $32::uuid[], $33::timestamptz[],
+            $34::timestamptz[], $35::timestamptz[], $36::text[])
+     AS n(id, unit_id, system_id, addressed, state, waits_for, parked_until, alert_at, deadline_at, business_state)
+"""
+REFUSED = """
+INSERT INTO refusal (id, system_id, sha256, code, field, at) VALUES ($1, $2, $3, $4, $5, hub_now())
+"""
+
+
+class PgIntake:
+    """Implements `IntakeRepo`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def now(self) -> datetime:
+        """Return the hub's time."""
+        moment: datetime = await self._connection.fetchval("SELECT hub_now()")
+        return moment
+
+    async def receipt(self, key: SubmissionKey) -> bytes | None:
+        """Return the stored receipt of a submission."""
+        found: bytes | None = await self._connection.fetchval(RECEIPT, *_key(key))
+        return found
+
+    async def idempotency(self, system_id: UUID, key: str) -> tuple[bytes, bytes] | None:
+        """Return the digests under which an Idempotency-Key was used."""
+        row = await self._connection.fetchrow(IDEMPOTENCY, system_id, key)
+        return None if row is None else (row["sha256"], row["recipients_sha256"])
+
+    async def next_version(self, unit_id: str, document_no: str) -> int:
+        """Return the version number that an update would get."""
+        number: int = await self._connection.fetchval(NEXT_VERSION, unit_id, document_no)
+        return number
+
+    async def conflicting(self, key: DocumentKey) -> bytes | None:
+        """Return the digest accepted under a document key."""
+        found: bytes | None = await self._connection.fetchval(
+            CONFLICTING, key.unit_id, key.document_no, key.change_kind
+        )
+        return found
+
+    async def reserve(
+        self, key: SubmissionKey, *, document_id: UUID, receipt: bytes, accepted_at: datetime
+    ) -> bool:
+        """Claim a submission key."""
+        return await self._claim(RESERVE, *_key(key), document_id, receipt, accepted_at)
+
+    async def reserve_idempotency(self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime) -> bool:
+        """Claim an Idempotency-Key."""
+        return await self._claim(
+            RESERVE_IDEMPOTENCY, system_id, key, submission.sha256, submission.recipients_sha256, at
+        )
+
+    async def reserve_document(
+        self, key: DocumentKey, *, version_no: int, sha256: bytes, document_id: UUID, at: datetime
+    ) -> bool:
+        """Claim a document key at a version."""
+        return await self._claim(
+            RESERVE_DOCUMENT, key.unit_id, key.document_no, key.change_kind, version_no, sha256, document_id, at
+        )
+
+    async def insert(
+        self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
+    ) -> None:
+        """Insert a document and its deliveries in one round trip."""
+        await self._connection.execute(INSERT, *_document(document), *_text(text), *_deliveries(deliveries), *_rendition(document))
+
+    async def refused(
+        self, refusal_id: UUID, *, system_id: UUID, code: str, sha256: bytes | None, field: str | None
+    ) -> None:
+        """Keep the bare facts of a refusal."""
+        await self._connection.execute(REFUSED, refusal_id, system_id, sha256, code, field)
+
+    async def _claim(self, sql: str, *arguments: object) -> bool:
+        status: str = await self._connection.execute(sql, *arguments)
+        return status.endswith(" 1")
+
+
+def _key(key: SubmissionKey) -> tuple[object, ...]:
+    return (key.system_id, key.kind, key.sha256, key.recipients_sha256)
+
+
+def _document(d: DocumentRecord) -> tuple[object, ...]:
+    return (
+        d.id,
+        d.kind,
+        d.system_id,
+        d.from_unit,
+        d.from_code,
+        d.document_no,
+        d.doc_type,
+        d.status_code,
+        d.version_no,
+        d.refers_to,
+        d.priority,
+        d.lane,
+        d.sha256,
+        d.size,
+        d.blob_id,
+        d.dialect,
+        d.needs_repair,
+        attachments_to_json(d.attachments),
+        d.accepted_at,
+    )
+
+
+def _text(t: DocumentText) -> tuple[object, ...]:
+    return (t.salt, t.code, t.subject, t.from_name, t.promulgated, t.type_name, t.description)
+
+
+def _deliveries(rows: Sequence[DeliveryRecord]) -> tuple[list[object], ...]:
+    return (
+        [r.id for r in rows],
+        [r.unit_id for r in rows],
+        [r.system_id for r in rows],
+        # Codes hold no line ends (normalised at reading), so one text per row carries the array.
+        ["\n".join(r.addressed_as) for r in rows],
+        [str(r.state) for r in rows],
+        [r.waits_for for r in rows],
+        [r.parked_until for r in rows],
+        [r.alert_at for r in rows],
+        [r.deadline_at for r in rows],
+        [r.business_state for r in rows],
+    )
+
+
+def _rendition(d: DocumentRecord) -> tuple[object, ...]:
+    r = d.rendition
+    return (None, None, None) if r is None else (r.blob_id, r.sha256, r.size)

@@ -1,0 +1,128 @@
+"""PostgreSQL behind the `UnitOfWork` port.
+
+`begin()` takes a connection, opens a transaction (READ COMMITTED: every claim is a compare-and-set
+or a row lock, so no stronger level is needed) and commits at the end of the block. Errors of the
+driver are translated here and nowhere else: a pool or server that cannot be reached is
+`DatabaseUnavailable`; a connection that broke during COMMIT is `CommitUnknown`, because the server
+may have committed before the answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import asyncpg
+
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
+from hub.storage.connection import Connection
+from hub.storage.deliveries import PgDeliveries
+from hub.storage.directory import PgDirectory
+from hub.storage.documents import PgDocuments
+from hub.storage.events import PgEvents
+from hub.storage.housekeeping import PgHousekeeping
+from hub.storage.intake import PgIntake
+from hub.storage.outbox import PgOutbox
+from hub.storage.systems import PgSystems
+from hub.storage.tasks import PgTasks
+
+ACQUIRE_TIMEOUT_S = 5.0
+
+# What the driver raises when the server is away, starting, stopping or out of connections.
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.InterfaceError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.DiskFullError,
+    asyncpg.exceptions.OutOfMemoryError,
+    asyncpg.exceptions.QueryCanceledError,
+    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+)
+
+
+
+
+class PgTransaction:
+    """The repositories over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.intake = PgIntake(connection)
+        self.documents = PgDocuments(connection)
+        self.deliveries = PgDeliveries(connection)
+        self.events = PgEvents(connection)
+        self.tasks = PgTasks(connection)
+        self.outbox = PgOutbox(connection)
+        self.systems = PgSystems(connection)
+        self.directory = PgDirectory(connection)
+        self.housekeeping = PgHousekeeping(connection)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether events or hints were written, for which somebody must be woken."""
+        return self.outbox.wrote or self.events.wrote
+
+
+class PgUnitOfWork:
+    """Opens transactions on a pool."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], *, on_commit: Callable[[], None] | None = None
+    ) -> None:
+        """Work on `pool`; `on_commit` is called after commits that wrote events or hints."""
+        self._pool = pool
+        self._on_commit = on_commit
+
+    def begin(self) -> AbstractAsyncContextManager[PgTransaction]:
+        """Open a transaction. If the process dies inside the block, nothing of it has happened."""
+        return self._begin()
+
+    def read(self) -> AbstractAsyncContextManager[PgTransaction]:
+        """Open a connection without a transaction, for reading."""
+        return self._read()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[PgTransaction]:
+        committing = False
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    repositories = PgTransaction(connection)
+                    yield repositories
+                except BaseException:
+                    await _roll_back(transaction, connection)
+                    raise
+                committing = True
+                await transaction.commit()
+                committing = False
+                if self._on_commit is not None and repositories.has_news:
+                    self._on_commit()
+        except _UNREACHABLE as error:
+            if committing:
+                raise CommitUnknown(str(error)) from error
+            raise DatabaseUnavailable(str(error)) from error
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[PgTransaction]:
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield PgTransaction(connection)
+        except _UNREACHABLE as error:
+            raise DatabaseUnavailable(str(error)) from error
+
+
+async def _roll_back(transaction: asyncpg.transaction.Transaction, connection: Connection) -> None:
+    # A dead connection has rolled back already; the first error is the one to tell.
+    if connection.is_closed():
+        return
+    try:
+        await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return

@@ -1,0 +1,133 @@
+"""/documents: sending, and following what was sent or received."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+
+from hub.domain.problems import HubError, Refusal
+from hub.services.intake import Submitted
+from hub.web import body
+from hub.web.api import views
+from hub.web.api.parameters import document_id, idempotency_key, integer
+from hub.web.keys import SERVICES, caller_of
+from hub.web.models import (
+    EventPage,
+    EvidenceList,
+    EvidenceOut,
+    SignatureReportOut,
+    SignatureReports,
+    Timeline,
+)
+from hub.web.responses import json_response, stored_json
+
+XML_TYPES: Final = frozenset(
+    {"application/xml", "text/xml", "application/octet-stream", "application/edxml+xml", ""}
+)
+EVENTS_PAGE: Final = 500
+FULL_RETRY_AFTER_S: Final = 60
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Take in an edXML document or status message."""
+    services = request.app[SERVICES]
+    caller = await caller_of(request)
+    if request.content_type not in XML_TYPES:
+        raise Refusal("media_type_unsupported", params={"media_type": request.content_type})
+    body.refuse_declared_size(request, services.max_body_bytes)
+    closed = (await services.health.look()).refuse
+    if closed is not None:
+        raise HubError(closed, retry_after=FULL_RETRY_AFTER_S)
+    submitted = await services.intake.submit(
+        caller, body.stream(request), idempotency_key=idempotency_key(request)
+    )
+    return receipt_response(submitted)
+
+
+def receipt_response(submitted: Submitted) -> web.Response:
+    """Return a receipt: 201 for a new submission, 200 with X-Repeated for one that was known."""
+    receipt_id = orjson.loads(submitted.receipt)["receipt"]["receipt_id"]
+    headers = {"Location": f"/api/v1/documents/{receipt_id}"}
+    if submitted.repeated:
+        headers["X-Repeated"] = "true"
+    return stored_json(submitted.receipt, status=200 if submitted.repeated else 201, headers=headers)
+
+
+async def show(request: web.Request) -> web.Response:
+    """Return a document and where its deliveries stand."""
+    caller = await caller_of(request)
+    found = await request.app[SERVICES].follow.document(caller, document_id(request))
+    return json_response(views.followed(found))
+
+
+async def receipt(request: web.Request) -> web.Response:
+    """Return the receipt given for a document, byte for byte."""
+    caller = await caller_of(request)
+    return stored_json(await request.app[SERVICES].follow.receipt(caller, document_id(request)))
+
+
+async def timeline(request: web.Request) -> web.Response:
+    """Return what happened to a document."""
+    caller = await caller_of(request)
+    wanted: UUID = document_id(request)
+    entries = await request.app[SERVICES].follow.timeline(caller, wanted)
+    return json_response(Timeline(document_id=wanted, events=[views.timeline_entry(e) for e in entries]))
+
+
+async def evidence(request: web.Request) -> web.Response:
+    """Return the hub's signed statements about a document."""
+    caller = await caller_of(request)
+    wanted = document_id(request)
+    rows = await request.app[SERVICES].follow.evidence(caller, wanted)
+    statements = [
+        EvidenceOut(evidence_id=r.id, kind=r.kind, delivery_id=r.delivery_id, jws=r.body.decode("ascii"))
+        for r in rows
+    ]
+    return json_response(EvidenceList(document_id=wanted, evidence=statements))
+
+
+async def signatures(request: web.Request) -> web.Response:
+    """Return the signature reports of a document's attachments."""
+    caller = await caller_of(request)
+    wanted = document_id(request)
+    found, rows = await request.app[SERVICES].follow.reports(caller, wanted)
+    reports = [
+        SignatureReportOut(
+            position=r.position,
+            sha256=r.sha256.hex(),
+            indication=r.indication,
+            report=orjson.loads(r.report_json),
+        )
+        for r in rows
+    ]
+    return json_response(
+        SignatureReports(document_id=wanted, indication=found.document.indication, reports=reports)
+    )
+
+
+async def original(request: web.Request) -> web.StreamResponse:
+    """Return the bytes of a document as its sender sent them."""
+    caller = await caller_of(request)
+    document, chunks = await request.app[SERVICES].follow.original(caller, document_id(request))
+    response = web.StreamResponse(
+        headers={"X-Original-SHA256": document.sha256.hex(), "Content-Type": "application/xml"}
+    )
+    response.content_length = document.size
+    await response.prepare(request)
+    async for chunk in chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def events(request: web.Request) -> web.Response:
+    """Return events about the caller's documents and deliveries, after a cursor."""
+    caller = await caller_of(request)
+    after = integer(request, "after", default=0, least=0, most=2**62)
+    limit = integer(request, "limit", default=100, least=1, most=EVENTS_PAGE)
+    rows = await request.app[SERVICES].follow.events_after(caller, after, limit=limit)
+    following = max((r.seq for r in rows if r.seq is not None), default=after)
+    return json_response(EventPage(events=[views.event(r) for r in rows], next=following))

@@ -1,0 +1,134 @@
+"""/inbox: what has come for the caller's agencies; lease, fetch, confirm, reject."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from hub.domain.ids import normalise_code
+from hub.domain.limits import INBOX_PAGE, LONG_POLL_MAX
+from hub.domain.problems import Refusal
+from hub.ports.records import Offer
+from hub.services.access import Caller
+from hub.web.api import views
+from hub.web.api.parameters import delivery_id, integer, json_body
+from hub.web.keys import SERVICES, STOPPING, caller_of
+from hub.web.models import (
+    DeliveryState,
+    InboxPage,
+    LeaseOut,
+    LeaseRequest,
+    RejectRequest,
+    RenewOut,
+    RenewRequest,
+    TokenRequest,
+)
+from hub.web.responses import json_response
+
+# A wake-up may be lost with a broken connection: so often a waiting call looks by itself.
+LOOK_AGAIN_S: Final = 5.0
+
+
+async def inbox(request: web.Request) -> web.Response:
+    """List what the caller may lease now; with `wait`, hold the call until there is something."""
+    caller = await caller_of(request)
+    limit = integer(request, "limit", default=INBOX_PAGE, least=1, most=INBOX_PAGE)
+    wait = integer(request, "wait", default=0, least=0, most=int(LONG_POLL_MAX.total_seconds()))
+    unit = request.query.get("unit")
+    offers = await _offers(request, caller, None if unit is None else normalise_code(unit), limit, wait)
+    return json_response(InboxPage(deliveries=[views.offered(o) for o in offers]))
+
+
+async def _offers(
+    request: web.Request, caller: Caller, unit_id: str | None, limit: int, wait: int
+) -> tuple[Offer, ...]:
+    services, stopping = request.app[SERVICES], request.app[STOPPING]
+    ends = asyncio.get_running_loop().time() + wait
+    # Subscribed before the first look: what comes in between rings the bell.
+    wakeup = services.wakeups.subscribe(caller.system_id)
+    try:
+        while True:
+            offers = await services.inbox.offers(caller, unit_id=unit_id, limit=limit)
+            left = ends - asyncio.get_running_loop().time()
+            if offers or left <= 0 or stopping.is_set():
+                return offers
+            await wakeup.wait(min(left, LOOK_AGAIN_S))
+    finally:
+        wakeup.close()
+
+
+async def lease(request: web.Request) -> web.Response:
+    """Take a delivery for a while."""
+    caller = await caller_of(request)
+    wanted = await json_body(request, LeaseRequest, optional=True)
+    taken = await request.app[SERVICES].inbox.lease(caller, delivery_id(request), wanted.seconds)
+    return json_response(
+        LeaseOut(
+            delivery_id=taken.delivery_id,
+            document_id=taken.offer_document.id,
+            lease_token=taken.token,
+            lease_until=taken.until,
+            content_url=f"/api/v1/inbox/{taken.delivery_id}/content?lease_token={taken.token}",
+        )
+    )
+
+
+async def content(request: web.Request) -> web.StreamResponse:
+    """Hand the message over to the holder of the lease, as a stream; recorded when the last byte is out."""
+    caller = await caller_of(request)
+    wanted = delivery_id(request)
+    token = integer(request, "lease_token", default=0, least=0, most=2**62)
+    if token == 0:
+        raise Refusal("bad_request", params={"field": "lease_token"})
+    service = request.app[SERVICES].inbox
+    handed = await service.content(caller, wanted, token)
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "application/xml; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{handed.document_id}.edxml"',
+            "X-Delivery-Id": str(handed.delivery_id),
+            "X-Document-Id": str(handed.document_id),
+            "X-Content-SHA256": handed.sha256.hex(),
+            "X-Original-SHA256": handed.original_sha256.hex(),
+            "X-Rendition": "strict" if handed.is_rendition else "original",
+        }
+    )
+    response.content_length = handed.size
+    await response.prepare(request)
+    async for chunk in handed.chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    await service.handed_over(caller, wanted, token)
+    return response
+
+
+async def renew(request: web.Request) -> web.Response:
+    """Prolong a lease."""
+    caller = await caller_of(request)
+    wanted = await json_body(request, RenewRequest)
+    until = await request.app[SERVICES].inbox.renew(
+        caller, delivery_id(request), wanted.lease_token, wanted.seconds
+    )
+    return json_response(
+        RenewOut(delivery_id=delivery_id(request), lease_token=wanted.lease_token, lease_until=until)
+    )
+
+
+async def confirm(request: web.Request) -> web.Response:
+    """Say that the recipient has the document."""
+    caller = await caller_of(request)
+    said = await json_body(request, TokenRequest)
+    at = await request.app[SERVICES].inbox.confirm(caller, delivery_id(request), said.lease_token)
+    return json_response(DeliveryState(delivery_id=delivery_id(request), state="confirmed", at=at))
+
+
+async def reject(request: web.Request) -> web.Response:
+    """Give a delivery back for good, with a reason for its sender."""
+    caller = await caller_of(request)
+    said = await json_body(request, RejectRequest)
+    at = await request.app[SERVICES].inbox.reject(
+        caller, delivery_id(request), said.lease_token, said.reason
+    )
+    return json_response(DeliveryState(delivery_id=delivery_id(request), state="rejected", at=at))

@@ -1,0 +1,68 @@
+"""Parameters of calls, read strictly: a bad one is `bad_request` naming it."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from hub.domain.problems import Refusal
+
+IDEMPOTENCY_KEY_MAX: Final = 200
+JSON_MAX: Final = 64 * 1024
+M = TypeVar("M", bound=BaseModel)
+
+
+def document_id(request: web.Request) -> UUID:
+    """Return the document's id in the path; raises Refusal `document_unknown` if it is no id."""
+    return _id(request, "document_id", "document_unknown")
+
+
+def delivery_id(request: web.Request) -> UUID:
+    """Return the delivery's id in the path; raises Refusal `delivery_unknown` if it is no id."""
+    return _id(request, "delivery_id", "delivery_unknown")
+
+
+def _id(request: web.Request, name: str, code: str) -> UUID:
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise Refusal(code) from None
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the sender's own name for a submission; raises Refusal `bad_request` if it is too long."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX or not key.isprintable():
+        raise Refusal("bad_request", params={"field": "Idempotency-Key"})
+    return key
+
+
+def integer(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
+    """Return a whole number from the query, held within its limits; raises Refusal `bad_request`."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)):
+        raise Refusal("bad_request", params={"field": name})
+    return min(max(int(text), least), most)
+
+
+async def json_body(request: web.Request, model: type[M], *, optional: bool = False) -> M:
+    """Return the JSON body as a model; raises Refusal `bad_request` naming the first field that is wrong."""
+    declared = request.content_length
+    if declared is not None and declared > JSON_MAX:
+        raise Refusal("bad_request", params={"field": "body"})
+    raw = await request.content.read(JSON_MAX + 1) if declared is None else await request.read()
+    if not raw and optional:
+        raw = b"{}"
+    try:
+        parsed: object = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Refusal("bad_request", params={"field": "body"}) from None
+    return model.model_validate(parsed)

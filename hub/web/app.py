@@ -1,0 +1,51 @@
+"""The aiohttp application: routes, middleware, the OpenAPI document, the start page."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from hub import __version__
+from hub.web import openapi
+from hub.web.keys import SERVICES, STOPPING, Services
+from hub.web.middleware import trace
+from hub.web.routes import OPERATIONS, Handler
+
+_STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css"}
+
+
+def create_app(services: Services) -> web.Application:
+    """Return the application over the given use cases."""
+    app = web.Application(middlewares=[trace])
+    app[SERVICES] = services
+    app[STOPPING] = asyncio.Event()
+    app.on_shutdown.append(_stop)
+    for operation in OPERATIONS:
+        app.router.add_route(operation.method, operation.path, operation.handler)
+    document = orjson.dumps(openapi.build(version=__version__))
+
+    async def show_openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json")
+
+    app.router.add_get("/api/openapi.json", show_openapi)
+    app.router.add_get("/", _static("index.html"))
+    app.router.add_get("/static/lienthong.css", _static("lienthong.css"))
+    return app
+
+
+async def _stop(app: web.Application) -> None:
+    # Long-polls that wait look at this and answer, so that a stop does not take their 25 seconds.
+    app[STOPPING].set()
+
+
+def _static(name: str) -> Handler:
+    body = resources.files("hub.web").joinpath("static", name).read_bytes()
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=_STATIC[name], charset="utf-8")
+
+    return show

@@ -1,0 +1,43 @@
+"""What handlers find in the application: services, by typed keys."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hub.ports.broker import Wakeups
+from hub.ports.sealing import Sealer
+from hub.services.access import AccessService, Caller
+from hub.services.directory_snapshot import DirectorySnapshot
+from hub.services.follow import FollowService
+from hub.services.health import HealthService
+from hub.services.inbox import InboxService
+from hub.services.intake import IntakeService
+from hub.services.statuses import StatusService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The use cases that the HTTP entrance offers."""
+
+    access: AccessService
+    intake: IntakeService
+    inbox: InboxService
+    statuses: StatusService
+    follow: FollowService
+    directory: DirectorySnapshot
+    health: HealthService
+    sealer: Sealer
+    wakeups: Wakeups
+    max_body_bytes: int
+
+
+SERVICES = web.AppKey("services", Services)
+STOPPING = web.AppKey("stopping", asyncio.Event)
+
+
+async def caller_of(request: web.Request) -> Caller:
+    """Return the system that makes the call; raises Refusal `unauthenticated` or `key_expired`."""
+    return await request.app[SERVICES].access.authenticate(request.headers.get("Authorization"))

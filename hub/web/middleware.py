@@ -1,0 +1,107 @@
+"""Around every call: a trace id, errors as problem documents, security headers, one log line.
+
+Whatever a handler raises becomes one of the catalogue's problems; nothing of a body, a path on disk or
+a library's message reaches the client.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+from pydantic import ValidationError
+
+from hub.domain.problems import HubError, Refusal
+from hub.ports.blobs import BlobStoreError
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
+from hub.web.responses import language_of, problem_response
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+TRACE_HEADER: Final = "X-Trace-Id"
+TRACE_BYTES: Final = 12
+TRY_AGAIN_S: Final = 5
+
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'",
+}
+
+
+@web.middleware
+async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the call an id, turn errors into problems, log one line."""
+    trace_id = secrets.token_hex(TRACE_BYTES)
+    request["trace_id"] = trace_id
+    started = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+        response = await _answer(request, handler, trace_id)
+        if not response.prepared:
+            response.headers[TRACE_HEADER] = trace_id
+            for name, value in SECURITY_HEADERS.items():
+                response.headers.setdefault(name, value)
+        log.debug(
+            "call",
+            method=request.method,
+            route=_route_of(request),
+            status=response.status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        problem = _from_http(error)
+        if problem is None:
+            raise
+    except HubError as error:
+        problem = error
+    except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a problem
+        problem = _from_failure(request, error)
+    return problem_response(problem, language=language_of(request), trace_id=trace_id)
+
+
+def _from_http(error: web.HTTPException) -> HubError | None:
+    match error.status:
+        case 404:
+            return Refusal("not_found")
+        case 405:
+            return Refusal("method_not_allowed")
+        case 413:
+            return Refusal("body_too_large")
+        case status if status >= web.HTTPBadRequest.status_code:
+            return Refusal("bad_request")
+        case _:
+            return None
+
+
+def _from_failure(request: web.Request, error: Exception) -> HubError:
+    if isinstance(error, DatabaseUnavailable | CommitUnknown):
+        log.error("database_unavailable", error=type(error).__name__)
+        return HubError("database_unavailable", retry_after=TRY_AGAIN_S)
+    if isinstance(error, ValidationError):
+        return Refusal("bad_request", params={"field": ".".join(str(p) for p in error.errors()[0]["loc"])})
+    if isinstance(error, web.RequestPayloadError | ConnectionError):
+        return Refusal("body_cut")
+    if isinstance(error, BlobStoreError | OSError):
+        log.error("storage_unavailable", error=type(error).__name__)
+        return HubError("storage_unavailable", retry_after=TRY_AGAIN_S)
+    log.exception("call_failed", route=_route_of(request))
+    return HubError("internal_error")
+
+
+def _route_of(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical

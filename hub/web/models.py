@@ -1,0 +1,302 @@
+"""What the REST interface takes and gives, as pydantic models: checked at the edge, shown in OpenAPI.
+
+Times are RFC 3339 in UTC with Z; digests are hex SHA-256; ids are UUIDs. Field names are stable.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from hub.domain.limits import REASON_MAX
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_MAX)]
+
+
+class Model(BaseModel):
+    """Base of all models: unknown fields in a request are an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemIssue(Model):
+    """One thing wrong in a message: where, which rule, what to do."""
+
+    code: str
+    path: str
+    text: str
+
+
+class ProblemDocument(Model):
+    """An error answer [RFC 9457]: `code` is stable, `detail` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    trace_id: str
+    params: dict[str, str | int] = {}
+    errors: list[ProblemIssue] = []
+
+
+class AttachmentOut(Model):
+    """One attachment as accepted (a single-entry zip is undone)."""
+
+    index: int
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class AcceptanceOut(Model):
+    """What the recipient's policy decided about the signatures, and why."""
+
+    decision: str | None
+    reasons: list[str]
+
+
+class DeliveryOut(Model):
+    """A delivery in the recipient's inbox."""
+
+    delivery_id: UUID
+    document_id: UUID
+    kind: Literal["document", "status"]
+    unit: str
+    addressed_as: list[str]
+    from_code: str
+    from_name: str
+    document_no: str
+    code: str
+    subject: str
+    type_name: str
+    doc_type: int | None
+    status_code: str | None
+    version_no: int
+    priority: int
+    urgent: bool
+    attempts: int
+    size: int
+    original_sha256: str
+    acceptance: AcceptanceOut
+    attachments: list[AttachmentOut]
+    accepted_at: datetime
+    deadline_at: datetime | None
+
+
+class InboxPage(Model):
+    """What a system may lease now, in the order in which to fetch it."""
+
+    deliveries: list[DeliveryOut]
+
+
+class LeaseRequest(Model):
+    """How long the caller wants a delivery for itself (30 s to 1 h, 5 minutes if absent)."""
+
+    seconds: int | None = Field(default=None, ge=1, le=86_400)
+
+
+class LeaseOut(Model):
+    """A delivery taken: fetch `content_url` with the token, then confirm or reject with it."""
+
+    delivery_id: UUID
+    document_id: UUID
+    lease_token: int
+    lease_until: datetime
+    content_url: str
+
+
+class TokenRequest(Model):
+    """Names the lease under which the caller acts."""
+
+    lease_token: int = Field(ge=1)
+
+
+class RenewRequest(TokenRequest):
+    """Asks for more time under the current lease."""
+
+    seconds: int | None = Field(default=None, ge=1, le=86_400)
+
+
+class RejectRequest(TokenRequest):
+    """Gives a delivery back for good; the reason goes to the sender."""
+
+    reason: Reason
+
+
+class DeliveryState(Model):
+    """Where a delivery stands after a call."""
+
+    delivery_id: UUID
+    state: str
+    at: datetime
+
+
+class RenewOut(Model):
+    """The lease after a renewal."""
+
+    delivery_id: UUID
+    lease_token: int
+    lease_until: datetime
+
+
+class StatusRequest(Model):
+    """A business status about a document that the caller received, or a recall of one that it sent.
+
+    `about` is the hub's id of that document, `at` when it happened at the caller; a resend repeats both,
+    so that it is known as the same status. The hub writes the edXML status message in the caller's name;
+    it never makes one up on its own.
+    """
+
+    about: UUID
+    at: AwareDatetime
+    from_code: str | None = Field(default=None, max_length=50)
+    to_code: str | None = Field(default=None, max_length=50)
+    status_code: Literal["01", "02", "03", "04", "05", "06", "13", "15", "16"]
+    description: str = Field(default="", max_length=REASON_MAX)
+    staff: str = Field(default="", max_length=100)
+    department: str = Field(default="", max_length=200)
+
+
+class RecipientOut(Model):
+    """One delivery of a document as its sender sees it; a recipient sees its own only."""
+
+    delivery_id: UUID
+    unit: str
+    addressed_as: list[str]
+    state: str
+    business_state: str | None
+    acceptance: AcceptanceOut
+    attempts: int
+    handed_over_at: datetime | None
+    ended_at: datetime | None
+    deadline_at: datetime | None
+
+
+class DocumentOut(Model):
+    """An accepted message and where its deliveries stand."""
+
+    document_id: UUID
+    kind: Literal["document", "status"]
+    from_code: str
+    document_no: str
+    code: str
+    subject: str
+    doc_type: int | None
+    status_code: str | None
+    version_no: int
+    priority: int
+    sha256: str
+    size: int
+    dialect: str
+    repaired: bool
+    rendition_sha256: str | None
+    indication: str | None
+    attachments: list[AttachmentOut]
+    refers_to: UUID | None
+    accepted_at: datetime
+    deliveries: list[RecipientOut]
+
+
+class EventOut(Model):
+    """One event of the log; `seq` is the cursor, absent until the event is numbered."""
+
+    event_id: UUID
+    seq: int | None
+    kind: str
+    document_id: UUID
+    delivery_id: UUID | None
+    unit: str | None
+    at: datetime
+    data: dict[str, object]
+    reason: str | None = None
+
+
+class Timeline(Model):
+    """Everything that happened to a document, oldest first."""
+
+    document_id: UUID
+    events: list[EventOut]
+
+
+class EventPage(Model):
+    """Events after a cursor; ask again with `next`."""
+
+    events: list[EventOut]
+    next: int
+
+
+class EvidenceOut(Model):
+    """A statement signed by the hub."""
+
+    evidence_id: UUID
+    kind: str
+    delivery_id: UUID | None
+    jws: str
+
+
+class EvidenceList(Model):
+    """Statements about a document."""
+
+    document_id: UUID
+    evidence: list[EvidenceOut]
+
+
+class SignatureReportOut(Model):
+    """The signature report of one attachment, as `lienthong verify --json` writes it."""
+
+    position: int
+    sha256: str
+    indication: str
+    report: dict[str, object]
+
+
+class SignatureReports(Model):
+    """The signature reports of a document."""
+
+    document_id: UUID
+    indication: str | None
+    reports: list[SignatureReportOut]
+
+
+class AgencyOut(Model):
+    """An agency of the directory."""
+
+    unit: str
+    name: str
+    level: str
+    parent: str | None
+    state: str
+    codes: list[str]
+    connected: bool
+
+
+class DirectoryPage(Model):
+    """Agencies found."""
+
+    snapshot: str
+    agencies: list[AgencyOut]
+
+
+class Receipt(Model):
+    """The stored receipt: `receipt` readable, `jws` the hub's seal over its canonical bytes (ES256)."""
+
+    receipt: dict[str, object]
+    jws: str
+
+
+class KeySet(Model):
+    """The hub's public keys (JWK set), to check receipts and evidence."""
+
+    keys: list[dict[str, object]]
+
+
+class Health(Model):
+    """Whether this node works."""
+
+    status: Literal["ok", "unready"]
+    checks: dict[str, str] = {}

@@ -1,0 +1,129 @@
+"""The OpenAPI 3.1 document, made from the declared routes and their models."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from hub.domain.problems import PROBLEMS
+from hub.web.models import ProblemDocument
+from hub.web.responses import PROBLEM_TYPE
+from hub.web.routes import OPERATIONS, Operation
+
+_REF: Final = "#/components/schemas/{model}"
+# Problems that every call with a key can have.
+_COMMON: Final = ("unauthenticated", "key_expired", "bad_request", "internal_error", "database_unavailable")
+Json = dict[str, Any]
+
+
+def build(*, version: str) -> Json:
+    """Return the OpenAPI document of this version of the hub."""
+    schemas = _schemas()
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Liên thông",
+            "version": version,
+            "description": "Trục liên thông văn bản nội bộ của tỉnh: gửi, nhận, xác nhận, trạng thái.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "ltk_…"}},
+        },
+        "security": [{"apiKey": []}],
+    }
+
+
+def _schemas() -> Json:
+    models: set[type[BaseModel]] = {ProblemDocument}
+    for operation in OPERATIONS:
+        models |= {model for model in operation.answers.values() if model is not None}
+        if operation.body is not None and operation.body != "edxml":
+            models.add(operation.body)
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in ordered], ref_template=_REF
+    )
+    found: Json = definitions["$defs"]
+    return found
+
+
+def _operation(operation: Operation) -> Json:
+    described: Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": operation.summary_vi,
+        "responses": _responses(operation),
+    }
+    parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)]
+    parameters += [
+        {
+            "name": q.name,
+            "in": "query",
+            "required": q.required,
+            "description": q.text,
+            "schema": {"type": q.type} | ({"minimum": 0} if q.type == "integer" else {}),
+        }
+        for q in operation.queries
+    ]
+    if operation.body == "edxml" or operation.name == "sendStatus":
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The sender's own name for this submission.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+            }
+        )
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        described["requestBody"] = _request_body(operation)
+    if operation.open_to_all:
+        described["security"] = []
+    return described
+
+
+def _path_parameter(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+
+
+def _request_body(operation: Operation) -> Json:
+    if operation.body == "edxml":
+        media = {"schema": {"type": "string", "description": "edXML [QCVN 102:2016/BTTTT]"}}
+        return {"required": True, "content": {"application/xml": media, "application/octet-stream": media}}
+    assert operation.body is not None  # the caller asks only for operations with a body
+    schema = {"$ref": _REF.format(model=operation.body.__name__)}
+    return {"required": operation.body_required, "content": {"application/json": {"schema": schema}}}
+
+
+def _responses(operation: Operation) -> Json:
+    responses: Json = {}
+    for status, model in operation.answers.items():
+        if model is None:
+            content: Json = {"application/xml": {"schema": {"type": "string"}}}
+        else:
+            content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
+        responses[str(status)] = {"description": "OK", "content": content}
+    codes = operation.problems if operation.open_to_all else (*_COMMON, *operation.problems)
+    by_status: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
+    for status, listed in sorted(by_status.items()):
+        problem = {"description": ", ".join(listed), "content": {PROBLEM_TYPE: {"schema": schema}}}
+        if str(status) in responses:
+            responses[str(status)]["content"][PROBLEM_TYPE] = {"schema": schema}
+        else:
+            responses[str(status)] = problem
+    return responses

@@ -1,0 +1,56 @@
+"""The HTTP server around the application: where it listens, its limits, how it stops."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from hub.domain.limits import DRAIN_TIME_MAX
+
+# Headers repeat recipients and keys in some clients: more than the library's 8 KB.
+HEADER_LINE_MAX: Final = 262_144
+STOP_AFTER_S: Final = 30.0
+KEEPALIVE_S: Final = 75.0
+
+
+class PortTaken(Exception):
+    """The address is in use or may not be used: choose another with `--port` or LIENTHONG_HTTP_PORT."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"{host}:{port}")
+        self.host = host
+        self.port = port
+
+
+@asynccontextmanager
+async def serve_http(app: web.Application, *, host: str, port: int) -> AsyncIterator[str]:
+    """Listen and yield the address; at the end, let calls under way finish for up to 30 s.
+
+    Raises:
+        PortTaken: the address cannot be used.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=KEEPALIVE_S,
+        lingering_time=DRAIN_TIME_MAX.total_seconds(),
+        shutdown_timeout=STOP_AFTER_S,
+        max_line_size=HEADER_LINE_MAX,
+        max_field_size=HEADER_LINE_MAX,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            raise PortTaken(host, port) from error
+        bound = runner.addresses[0][1]
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{bound}"
+    finally:
+        await runner.cleanup()

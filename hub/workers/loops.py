@@ -1,0 +1,135 @@
+"""The loops of a node: each has a name, does one thing, survives its errors, and stops when cancelled.
+
+    pump       outbox rows → broker, inbox wake-ups
+    numbering  committed events get their numbers
+    sweep      leases, deadlines, alerts, parked statuses, neglected tasks
+    janitor    partitions, old keys, blobs without a row
+    verify     two consumers, urgent and normal
+
+Pump and numbering run when a transaction of this node has committed something for them (the bell), and
+once a second besides, for what other nodes left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from hub.ports.broker import Broker, BrokerUnavailable
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
+from hub.services.housekeeping import Housekeeping
+from hub.services.intake_commit import VERIFY
+from hub.services.numbering import Numbering
+from hub.services.outbox_pump import OutboxPump
+from hub.services.sweeper import Sweeper
+from hub.services.verification import VerificationService
+
+log = structlog.get_logger(__name__)
+
+FALLBACK_S: Final = 1.0
+SWEEP_EVERY_S: Final = 1.0
+JANITOR_EVERY_S: Final = 600.0
+AFTER_FAILURE_S: Final = 1.0
+LANES: Final = ("urgent", "normal")
+
+# Does one round and returns how much it did: while that is more than nothing, it is called again.
+Round = Callable[[], Awaitable[int]]
+
+
+async def repeat(name: str, action: Round, *, pause: Callable[[], Awaitable[None]]) -> None:
+    """Call `action` until it has nothing left to do, pause, and so on until cancelled."""
+    while True:
+        try:
+            done = await action()
+        except (DatabaseUnavailable, CommitUnknown, BrokerUnavailable) as error:
+            log.warning("loop_waits", loop=name, error=type(error).__name__)
+            await asyncio.sleep(AFTER_FAILURE_S)
+            continue
+        except Exception:
+            # A loop that dies silently is an outage nobody sees.
+            log.exception("loop_failed", loop=name)
+            await asyncio.sleep(AFTER_FAILURE_S)
+            continue
+        if not done:
+            await pause()
+
+
+class Bell:
+    """Rung by commits of this node; the loops that wait for it look at once."""
+
+    def __init__(self) -> None:
+        self._events = [asyncio.Event(), asyncio.Event()]
+
+    def ring(self) -> None:
+        """Wake all loops that wait."""
+        for event in self._events:
+            event.set()
+
+    def pause(self, place: int) -> Callable[[], Awaitable[None]]:
+        """Return a pause that ends when the bell rings, or after a second."""
+        event = self._events[place]
+
+        async def wait() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FALLBACK_S):
+                    await event.wait()
+            event.clear()
+
+        return wait
+
+
+class Loops:
+    """All loops of one node."""
+
+    def __init__(
+        self,
+        *,
+        bell: Bell,
+        broker: Broker,
+        pump: OutboxPump,
+        numbering: Numbering,
+        sweeper: Sweeper,
+        housekeeping: Housekeeping,
+        verification: VerificationService,
+        listen: Callable[[], Awaitable[None]],
+        verify_workers: int,
+    ) -> None:
+        self._bell = bell
+        self._broker = broker
+        self._pump = pump
+        self._numbering = numbering
+        self._sweeper = sweeper
+        self._housekeeping = housekeeping
+        self._verification = verification
+        self._listen = listen
+        self._verify_workers = verify_workers
+
+    async def run(self) -> None:
+        """Run all loops until cancelled."""
+
+        async def sweep_pause() -> None:
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+        async def janitor_pause() -> None:
+            await asyncio.sleep(JANITOR_EVERY_S)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_listener(), name="listen")
+            group.create_task(repeat("pump", self._pump.pump, pause=self._bell.pause(0)), name="pump")
+            group.create_task(
+                repeat("numbering", self._numbering.number, pause=self._bell.pause(1)), name="numbering"
+            )
+            group.create_task(repeat("sweep", self._sweeper.sweep, pause=sweep_pause), name="sweep")
+            group.create_task(repeat("janitor", self._housekeeping.tidy, pause=janitor_pause), name="janitor")
+            for lane in LANES:
+                group.create_task(self._consume(f"{VERIFY}.{lane}"), name=f"consume-{lane}")
+
+    async def _run_listener(self) -> None:
+        await self._listen()
+
+    async def _consume(self, topic: str) -> None:
+        await self._broker.consume(topic, self._verification.work, concurrency=self._verify_workers)
