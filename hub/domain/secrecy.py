@@ -12,7 +12,8 @@ They count
 * in brackets at the start of a field (``[MẬT] V/v …``);
 * in an attachment's name, by the same two rules without its extension (``MẬT.pdf``);
 * as one token of a number or notation, between ``-``, ``/``, ``.``, ``_`` or brackets (``12/UBND-MẬT``);
-* as a line of page 1 that is nothing else, also with spaced-out letters (``M Ậ T``).
+* as a line of page 1 that is nothing else, also with spaced-out letters (``M Ậ T``), unless the line before
+  ends in the first half of a word (``… QUY CHẾ BẢO`` / ``MẬT``).
 
 An element that exists only to state secrecy (``OtherInfo/Secret`` of the older formats) counts with every
 value except those that say "not secret" (``NOT_SECRET``).
@@ -86,8 +87,8 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _END_READ = 500
-_NOT_A_MARK_AFTER = frozenset({"BẢO", "BÍ"})
-"""BẢO-MẬT and BÍ-MẬT in a notation are words, not marks."""
+_WORD_BEFORE = frozenset({"BẢO", "BÍ", "GIẢI", "TÚI"})
+"""What makes an ordinary word of a MẬT that follows: BẢO-MẬT in a notation, TÚI / MẬT over two lines."""
 _ZEROS = re.compile(r"0+(?:[.,]0+)?")
 
 
@@ -102,11 +103,20 @@ def find_mark(fields: Iterable[tuple[str, str]]) -> SecrecyMark | None:
 
 def find_mark_on_page(lines: Iterable[str]) -> SecrecyMark | None:
     """The first line of a page that is only a mark."""
+    before = ""
     for line in lines:
-        mark = _alone(_visible(line))
-        if mark is not None:
+        text = _visible(line)
+        mark = _alone(text)
+        if mark is not None and not _completes(before, mark):
             return SecrecyMark(field=PAGE_FIELD, mark=mark)
+        before = text or before
     return None
+
+
+def _completes(before: str, mark: Mark) -> bool:
+    """Whether the mark is only the second half of an ordinary word begun before it."""
+    words = before.split()
+    return mark is Mark.MAT and bool(words) and words[-1] in _WORD_BEFORE
 
 
 def _mark_in(element: str, value: str) -> Mark | None:
@@ -172,8 +182,9 @@ def _token(text: str) -> Mark | None:
     """A mark between the separators of a notation: whole tokens, so that MẬT TRẬN is none."""
     tokens = [" ".join(token.split()) for token in _BETWEEN_TOKENS.split(text)]
     for before, token in zip(["", *tokens], tokens, strict=False):
-        if token in _SPACED_MARKS and before not in _NOT_A_MARK_AFTER:
-            return _SPACED_MARKS[token]
+        mark = _SPACED_MARKS.get(token)
+        if mark is not None and not _completes(before, mark):
+            return mark
     return None
 
 

@@ -138,21 +138,13 @@ def test_a_mark_as_a_token_of_a_notation_is_seen(field: str, value: str, mark: M
     assert mark_of(field, value) is mark
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "VPCP-TTĐT",
-        "UBND-MẬT TRẬN",
-        "MTTQ-BTT",
-        "MẶT TRẬN-BTT",
-        "UBND-VP",
-        "BMNN",
-        "QĐ-BẢO-MẬT",
-        "KH-BẢO MẬT",
-    ]
-    + ["UBND-Mật", "UBND-mật", "HĐ-MẬTONG", "BÍ-MẬT", "TVC", "VT", "CĐ-TƯ", "UBNDMẬT", "MẬT ONG-HTX"],
-)
+ORDINARY_NOTATIONS = [
+    *("", "VPCP-TTĐT", "UBND-MẬT TRẬN", "MTTQ-BTT", "MẶT TRẬN-BTT", "UBND-VP", "BMNN", "TVC", "VT", "CĐ-TƯ"),
+    *("QĐ-BẢO-MẬT", "KH-BẢO MẬT", "BÍ-MẬT", "UBND-Mật", "UBND-mật", "HĐ-MẬTONG", "UBNDMẬT", "MẬT ONG-HTX"),
+]
+
+
+@pytest.mark.parametrize("value", ORDINARY_NOTATIONS)
 def test_an_ordinary_notation_is_no_mark(value: str) -> None:
     assert mark_of("CodeNotation", value) is None
 
@@ -174,20 +166,13 @@ def test_a_mark_in_a_files_name_is_seen(name: str, mark: Mark) -> None:
     assert mark_of("attachment_name", name) is mark
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "vanban.pdf",
-        "MẬT ONG.pdf",
-        "MẬT.ONG.pdf",
-        "BẢO MẬT.pdf",
-        "BẢO_MẬT.pdf",
-        "bao mat.pdf",
-        ".pdf",
-        "MẬT_ONG.pdf",
-    ]
-    + ["GIẢI MẬT.pdf", "Mật.pdf", "MẬT MÃ.docx", "TÀI LIỆU MẬT.pdf"],
-)
+ORDINARY_NAMES = [
+    *("vanban.pdf", "bao mat.pdf", ".pdf", "MẬT ONG.pdf", "MẬT.ONG.pdf", "MẬT_ONG.pdf", "MẬT MÃ.docx"),
+    *("BẢO MẬT.pdf", "BẢO_MẬT.pdf", "GIẢI MẬT.pdf", "Mật.pdf", "TÀI LIỆU MẬT.pdf"),
+]
+
+
+@pytest.mark.parametrize("name", ORDINARY_NAMES)
 def test_an_ordinary_file_name_is_no_mark(name: str) -> None:
     assert mark_of("AttachmentName", name) is None
 
@@ -268,6 +253,12 @@ def test_a_page_that_speaks_of_secrets_is_no_secret() -> None:
         "",
     ]
     assert find_mark_on_page(page) is None
+
+
+@pytest.mark.parametrize("before", ["QUY CHẾ BẢO", "TÀI LIỆU BÍ", "VỀ VIỆC GIẢI", "PHẪU THUẬT TÚI"])
+def test_a_broken_line_of_a_title_is_no_mark(before: str) -> None:
+    assert find_mark_on_page([before, "", "MẬT"]) is None
+    assert find_mark_on_page([before, "TỐI MẬT"]) is not None
 
 
 def test_a_mark_in_the_brackets_of_a_line_is_not_a_line_that_is_only_a_mark() -> None:

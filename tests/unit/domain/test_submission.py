@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import unicodedata
 from datetime import date
 from uuid import UUID
@@ -25,18 +26,25 @@ from hub.domain.submission import (
 BODY = hashlib.sha256(b"body").digest()
 
 
-def number(**fields: str | date | None) -> str:
-    values: dict[str, str | date | None] = {
-        "document_id": None,
-        "code_number": "125",
-        "code_notation": "STN1-VP",
-        "promulgation_date": date(2025, 10, 13),
-    } | fields
-    return effective_document_no(organ_id="000.00.02.h99", sha256=BODY, **values)  # type: ignore[arg-type]
+def number(
+    *,
+    document_id: str | None = None,
+    code_number: str | None = "125",
+    code_notation: str | None = "STN1-VP",
+    promulgation_date: date | None = date(2025, 10, 13),
+) -> str:
+    return effective_document_no(
+        document_id=document_id,
+        organ_id="000.00.02.h99",
+        code_number=code_number,
+        code_notation=code_notation,
+        promulgation_date=promulgation_date,
+        sha256=BODY,
+    )
 
 
 @given(st.lists(st.text(max_size=10), max_size=8), st.randoms(use_true_random=False))
-def test_order_and_repetition_of_recipients_do_not_count(codes: list[str], chance: st.random.Random) -> None:  # type: ignore[name-defined]
+def test_order_and_repetition_of_recipients_do_not_count(codes: list[str], chance: random.Random) -> None:
     shuffled = [*codes, *codes[:2]]
     chance.shuffle(shuffled)
     assert recipients_digest(shuffled) == recipients_digest(codes)
@@ -54,8 +62,6 @@ def test_codes_that_only_run_together_are_told_apart() -> None:
 
 
 def test_the_digest_of_recipients_is_stable_over_releases() -> None:
-    expected = hashlib.sha256(b"\0\0\0\x03G12" + b"\0\0\0\x0d000.00.02.H09").digest()
-    assert recipients_digest(["000.00.02.H09", "G12"]) != expected
     assert (
         recipients_digest(["G12", "000.00.02.H09"])
         == hashlib.sha256(b"\0\0\0\x0d000.00.02.H09" + b"\0\0\0\x03G12").digest()
@@ -105,19 +111,12 @@ def test_without_a_document_id_the_canonical_form_is_built(empty: str | None) ->
     assert number(document_id=empty) == "000.00.02.H99,2025/10/13,125/STN1-VP"
 
 
-@pytest.mark.parametrize(
-    "missing",
-    [
-        {"code_number": ""},
-        {"code_notation": None},
-        {"promulgation_date": None},
-        {"promulgation_date": date(1900, 1, 1)},
-    ],
-)
-def test_without_number_or_believable_date_the_body_names_the_document(
-    missing: dict[str, str | date | None],
-) -> None:
-    assert number(**missing) == f"sha256:{BODY.hex()}"
+def test_without_number_or_believable_date_the_body_names_the_document() -> None:
+    by_body = f"sha256:{BODY.hex()}"
+    assert number(code_number="") == by_body
+    assert number(code_notation=None) == by_body
+    assert number(promulgation_date=None) == by_body
+    assert number(promulgation_date=date(1900, 1, 1)) == by_body
 
 
 def test_an_endless_number_is_named_by_its_digest_and_stays_the_same() -> None:
