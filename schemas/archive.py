@@ -10,6 +10,7 @@ to be undone: refused.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import struct
@@ -115,6 +116,11 @@ def _inflate(
                 digest.update(chunk)
                 out.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError):
+        raise ArchiveDamaged("bị hỏng", "it is damaged") from None
+    except OSError as error:
+        # A forged offset makes a seek fail; any other error is the disk's.
+        if error.errno != errno.EINVAL:
+            raise
         raise ArchiveDamaged("bị hỏng", "it is damaged") from None
     return Inflated(size=size, sha256=digest.digest())
 

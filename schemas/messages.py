@@ -162,6 +162,12 @@ _WARNINGS: Final[dict[str, Message]] = {
         "này.",
         "The prefix xlink is used without xmlns:xlink; it was bound. Declare it or leave the attribute out.",
     ),
+    "prefix_bound": _warning(
+        "Tiền tố {value} được dùng ngoài nơi khai báo; đã hiểu theo QCVN 102:2016. "
+        "Hãy khai báo xmlns:{value} trên thẻ gốc hoặc bỏ tiền tố.",
+        "The prefix {value} is used where it is not declared; it was taken as QCVN 102:2016. "
+        "Declare xmlns:{value} on the root element or leave the prefix out.",
+    ),
     "encoding_mismatch": _warning(
         "Khai báo bảng mã {value} nhưng nội dung là {detail}; đã đọc theo nội dung. Hãy khai báo đúng UTF-8.",
         "The declaration says {value} but the content is {detail}; it was read as such. Declare UTF-8.",

@@ -214,7 +214,7 @@ def _attachment_json(each: AttachmentFile) -> dict[str, object]:
 
 def _facts(report: ValidationReport, words: dict[str, str]) -> list[tuple[str, str]]:
     summary = report.summary
-    business = "" if summary.business_type is None else words[f"business_{summary.business_type}"]
+    business = words.get(f"business_{summary.business_type}", "")
     facts = [
         (words["kind"], words[report.kind] if report.kind != UNKNOWN else ""),
         (words["dialect"], report.dialect if report.dialect != UNKNOWN else ""),

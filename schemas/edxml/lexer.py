@@ -5,8 +5,6 @@ bounds at no measurable cost. It exists for what the parser cannot tell or do:
 
 * junk before the document is trimmed, with a count, if a `<` comes soon enough; the XML declaration is read;
 * DOCTYPE is refused where it starts, whatever follows;
-* `xmlns:xlink` is added to the root's start tag if it does not declare it (a sent dialect uses it
-  undeclared);
 * the literal prefix of every tag is noted: lxml does not report it, and receivers exist that insist on
   `edXML:`;
 * the bytes of markup are counted, and a tag, comment or instruction that the parser would have to hold whole
@@ -30,14 +28,14 @@ JUNK_WINDOW: Final = 1024
 _DECLARATION_BYTES: Final = 1024
 _NAME_BYTES: Final = 512
 _MAX_NAMES: Final = 2_000
-_XLINK_DECLARATION: Final = b' xmlns:xlink="http://www.w3.org/1999/xlink"'
+# Stands for the names that are no longer noted; no tag can be called so.
+TOO_MANY_NAMES: Final = (":", "From")
 _CDATA_OPEN: Final = b"<![CDATA["
 _CDATA_CLOSE: Final = b"]]>"
 
 _NAME: Final = re.compile(rb"<(/?)(?:([^\s:/><!?\"'=]*):)?([^\s/>!?\"'=<]+)(?=[\s/>])")
 _TAG_STOP: Final = re.compile(rb"[\"'>]")
 _ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']")
-_OWN_XLINK: Final = re.compile(rb"\sxmlns:xlink\s*=")
 
 
 class _State(Enum):
@@ -60,14 +58,11 @@ class Lexer:
         self._limits = limits
         self._state = _State.PROLOG
         self._held = b""
-        self._root: bytearray | None = None
-        self._root_seen = False
         self._quote = b""
         self._in_markup = 0
         self.markup_bytes = 0
         self.junk_bytes = 0
         self.declared_encoding: str | None = None
-        self.xlink_added = False
         self._text_of: str | None = None
         self.names: set[tuple[str, str]] = set()
 
@@ -90,8 +85,6 @@ class Lexer:
             position = following
         if final:
             out.append(self._held)
-            if self._root is not None:
-                out.append(bytes(self._root))
             self._held = b""
         return b"".join(out)
 
@@ -155,8 +148,6 @@ class Lexer:
             return None
         self._note(name)
         self._state = _State.TAG
-        if not self._root_seen and not name[1]:
-            self._root = bytearray()
         return self._emit(data, position, name.end(), out)
 
     def _declaration(self, lead: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
@@ -180,6 +171,8 @@ class Lexer:
         self._text_of = local
         if len(self.names) < _MAX_NAMES:
             self.names.add(((name[2] or b"").decode("utf-8", "replace"), local))
+        else:
+            self.names.add(TOO_MANY_NAMES)
 
     def _tag(self, data: bytes, position: int, out: list[bytes]) -> int:
         if self._state is _State.QUOTED:
@@ -195,22 +188,8 @@ class Lexer:
         if stop[0] != b">":
             self._state, self._quote = _State.QUOTED, stop[0]
             return self._emit(data, position, end, out)
-        self._emit(data, position, end, out)
         self._state = _State.TEXT
-        if self._root is not None:
-            self._finish_root(out)
-        return end
-
-    def _finish_root(self, out: list[bytes]) -> None:
-        tag = bytes(self._root or b"")
-        self._root, self._root_seen = None, True
-        if _OWN_XLINK.search(tag):
-            out.append(tag)
-            return
-        self.xlink_added = True
-        name = _NAME.match(tag)
-        at = name.end() if name else 0
-        out += (tag[:at], _XLINK_DECLARATION, tag[at:])
+        return self._emit(data, position, end, out)
 
     def _until(self, end_mark: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
         found = data.find(end_mark, position)
@@ -252,8 +231,5 @@ class Lexer:
                 "skeleton_too_large",
                 detail=(f"một thẻ hoặc chú thích quá {limit} byte", f"a tag or comment over {limit} bytes"),
             )
-        if self._root is not None:
-            self._root += data[start:end]
-        else:
-            out.append(data[start:end])
+        out.append(data[start:end])
         return end

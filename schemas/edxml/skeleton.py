@@ -17,7 +17,6 @@ from schemas.limits import FormatLimits
 from schemas.messages import refusal
 
 QCVN_NAMESPACE: Final = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
-XLINK_NAMESPACE: Final = "http://www.w3.org/1999/xlink"
 _CONTENT: Final = "ContentTransferEncoded"
 _ATTACHMENT: Final = "Attachment"
 _ROOTS: Final = frozenset({"edxml", "edxmlenvelope"})
@@ -67,16 +66,14 @@ class SkeletonBuilder:
         self._limits = limits
         self._open: list[Node] = []
         self._texts: list[StringIO] = []
-        self._own_xlink_depths: list[int] = []
         self._elements = 0
         self._attachments = 0
         self._recipients = 0
         self.root: Node | None = None
         self.text_bytes = 0
         self.in_content = False
-        self.xlink_undeclared = False
 
-    def start(self, tag: str, attrib: dict[str, str], nsmap: dict[str, str]) -> None:
+    def start(self, tag: str, attrib: dict[str, str], _nsmap: dict[str, str]) -> None:
         """A start tag."""
         namespace, _, name = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
         node = Node(name, namespace)
@@ -84,15 +81,14 @@ class SkeletonBuilder:
         if self.in_content:
             raise _shape(f"thẻ {name} nằm trong {_CONTENT}", f"element {name} inside {_CONTENT}")
         if self._open:
-            if nsmap and "xlink" in nsmap:
-                self._own_xlink_depths.append(len(self._open))
             self._place(self._open[-1], node)
             self._open[-1].children.append(node)
         else:
             _check_root(node)
             self.root = node
-        if attrib:
-            self._attributes(node, attrib)
+        for key, value in attrib.items():
+            if key.rpartition("}")[2] == "href":
+                node.href = value
         self._open.append(node)
         self._texts.append(StringIO())
 
@@ -100,8 +96,6 @@ class SkeletonBuilder:
         """An end tag."""
         node = self._open.pop()
         text = self._texts.pop()
-        if self._own_xlink_depths and self._own_xlink_depths[-1] == len(self._open):
-            self._own_xlink_depths.pop()
         if self.in_content:
             self.in_content = False
             self._hook.close_content()
@@ -155,15 +149,6 @@ class SkeletonBuilder:
             raise _shape(f"hai {_CONTENT} trong một tệp", f"two {_CONTENT} in one file")
         parent.content = self._hook.open_content()
         self.in_content = True
-
-    def _attributes(self, node: Node, attrib: dict[str, str]) -> None:
-        for key, value in attrib.items():
-            if not key.startswith("{" + XLINK_NAMESPACE):
-                continue
-            if not self._own_xlink_depths:
-                self.xlink_undeclared = True
-            if key.endswith("}href"):
-                node.href = value
 
 
 def _check_root(node: Node) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 
 from schemas.edxml.attachments import SplitAttachment, resolve_attachments
 from schemas.edxml.content import ContentSink, RawContent
+from schemas.edxml.dialect import PREFIX
 from schemas.edxml.encoding import UTF8, Transcoder
 from schemas.edxml.lexer import Lexer
 from schemas.edxml.skeleton import Node, SkeletonBuilder, skeleton_too_large
@@ -27,6 +28,9 @@ from schemas.messages import issue, refusal
 from schemas.safe_xml import FeedParser
 
 FEED_BYTES: Final = 64 * 1024
+# Used undeclared in real traffic: `xlink:href` in the manifest, `edXML:AttachmentEncoded` outside the
+# envelope that declares the prefix.
+REPAIRABLE: Final = frozenset({"xlink", PREFIX})
 _CONTENT: Final = "ContentTransferEncoded"
 _UTF8_NAMES: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "unicode"})
@@ -43,6 +47,7 @@ class SplitEdxml:
     attachments: tuple[SplitAttachment, ...]
     names: frozenset[tuple[str, str]]
     repaired: bool
+    undeclared: frozenset[str]
     issues: tuple[Issue, ...]
     limits: FormatLimits
 
@@ -56,7 +61,7 @@ class EdxmlSplitter:
         self._transcoder = Transcoder()
         self._lexer = Lexer(limits)
         self._builder = SkeletonBuilder(self, limits)
-        self._parser = FeedParser(self._builder)
+        self._parser = FeedParser(self._builder, repairable=REPAIRABLE)
         self._sink: ContentSink | None = None
         self._contents: list[RawContent] = []
         self._files: list[Path] = []
@@ -131,8 +136,7 @@ class EdxmlSplitter:
             raise refusal("message_too_large", limit=self._limits.message_bytes)
 
     def _pass(self, data: bytes, *, final: bool = False) -> None:
-        in_content = self._builder.in_content and self._lexer.is_in_text_of(_CONTENT)
-        if in_content and b"<" not in data:
+        if self._builder.in_content:
             data = self._lighten(data)
         data = self._lexer.feed(data, final=final)
         self._check_encoding()
@@ -146,11 +150,14 @@ class EdxmlSplitter:
 
     def _lighten(self, data: bytes) -> bytes:
         """Take line breaks out of pure base64: libxml2 makes one event of every line that ends in CR LF."""
-        if b"&" in data:
-            for reference in _BREAK_REFERENCES:
-                data = data.replace(reference, b"")
-            self._reference_bytes += _REFERENCE_COST * data.count(b"&")
-        return data.translate(None, b"\r\n") if b"\r" in data else data
+        if b"<" not in data and self._lexer.is_in_text_of(_CONTENT):
+            if b"&" in data:
+                for reference in _BREAK_REFERENCES:
+                    data = data.replace(reference, b"")
+            if b"\r" in data:
+                data = data.translate(None, b"\r\n")
+        self._reference_bytes += _REFERENCE_COST * data.count(b"&")
+        return data
 
     def _check_encoding(self) -> None:
         declared = self._lexer.declared_encoding or ""
@@ -171,7 +178,8 @@ class EdxmlSplitter:
             root=root,
             attachments=attachments,
             names=frozenset(self._lexer.names),
-            repaired=any(each.code in {"junk_trimmed", "xlink_bound", "encoding_mismatch"} for each in seen),
+            repaired=bool(seen),
+            undeclared=frozenset(self._parser.undeclared),
             issues=(*seen, *issues),
             limits=self._limits,
         )
@@ -181,8 +189,10 @@ class EdxmlSplitter:
         found = []
         if lexer.junk_bytes:
             found.append(issue("junk_trimmed", detail=lexer.junk_bytes))
-        if lexer.xlink_added and self._builder.xlink_undeclared:
-            found.append(issue("xlink_bound", "edXMLManifest/Reference"))
+        found += [
+            issue("prefix_bound" if prefix == PREFIX else "xlink_bound", value=prefix)
+            for prefix in sorted(self._parser.undeclared)
+        ]
         actual = self._transcoder.encoding or UTF8
         declared = lexer.declared_encoding or ""
         if (declared in _UTF16_NAMES) != actual.startswith("utf-16") and declared:

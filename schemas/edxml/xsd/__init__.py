@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lxml import etree
 
@@ -26,6 +26,7 @@ from schemas.messages import issue
 from schemas.safe_xml import parse_small
 
 if TYPE_CHECKING:
+    from elementpath.protocols import ElementProtocol
     from xmlschema import XMLSchema10
 
 SCHEMA_FILE: Final = Path(__file__).with_name("edxml-strict.xsd")
@@ -99,12 +100,12 @@ def _explainer() -> XMLSchema10:
     # Half a second to import: only paid when there is something to explain.
     from xmlschema import XMLSchema10  # noqa: PLC0415
 
-    return XMLSchema10(parse_small(SCHEMA_FILE.read_bytes()))
+    return XMLSchema10(cast("ElementProtocol", parse_small(SCHEMA_FILE.read_bytes())))
 
 
 def _explained(root: etree._Element) -> Iterator[Issue]:
     explained = False
-    for error in islice(_explainer().iter_errors(root), _EXPLAINED):
+    for error in islice(_explainer().iter_errors(cast("ElementProtocol", root)), _EXPLAINED):
         explained = True
         yield issue("schema_violation", error.path or "", detail=error.reason or error.message)
     if not explained:
