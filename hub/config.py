@@ -188,6 +188,9 @@ class Settings(_Group):
         min_length=1,
         description="Name of this exchange axis.",
     )
+    province_codes: tuple[str, ...] = Field(
+        ("H09",), description="First or last groups of codes that are of this province (`H09`)."
+    )
     blobs_folder: Path | None = Field(
         None, description="Folder of documents as sent. Without it: `<home>/blobs`."
     )
@@ -305,12 +308,19 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not known or (not name and _fields_of_group(group)):
             unknown.append((variable, "no option has this name"))
         elif name:
-            options.setdefault(group, {})[name] = value.split(",") if group == "deadlines" else value
+            options.setdefault(group, {})[name] = _listed(
+                type(Settings.model_fields[group].default), name, value
+            )
         else:
-            options[group] = value
+            options[group] = _listed(Settings, group, value)
     if unknown:
         raise SettingsInvalid(tuple(unknown))
     return options
+
+
+def _listed(model: type[BaseModel], name: str, value: str) -> str | list[str]:
+    is_list = isinstance(model.model_fields[name].default, tuple)
+    return [part.strip() for part in value.split(",")] if is_list else value
 
 
 def _fields_of_group(name: str) -> frozenset[str]:

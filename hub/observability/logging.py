@@ -1,0 +1,90 @@
+"""Logs are events: a name in snake_case, bound ids, never a payload (`redaction`).
+
+One line per event on standard error: JSON for machines, aligned and coloured on a terminal. What libraries
+say through the standard `logging` comes out in the same form as `library_message`, from WARNING up, so one
+collector reads one format. Ids bound with `structlog.contextvars` (trace_id, document_id …) are on each line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import BinaryIO, Final, Literal, TextIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from hub.observability.redaction import redact
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "console", "json"]
+
+# Each request is told once by the hub itself; these would tell it again, and at length.
+QUIET: Final = {"aiohttp.access": logging.ERROR, "aiormq": logging.ERROR, "pyhanko": logging.ERROR}
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+    """Set up logging of the process; later calls replace earlier ones."""
+    out = sys.stderr if stream is None else stream
+    as_json = form == "json" or (form == "auto" and not out.isatty())
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    factory: Callable[..., structlog.typing.WrappedLogger]
+    if as_json:
+        binary: BinaryIO | None = getattr(out, "buffer", None)
+        last: Processor = _to_json_bytes if binary is not None else _to_json_text
+        factory = (
+            structlog.BytesLoggerFactory(binary) if binary is not None else structlog.WriteLoggerFactory(out)
+        )
+    else:
+        last = structlog.dev.ConsoleRenderer(colors=out.isatty(), sort_keys=False)
+        factory = structlog.WriteLoggerFactory(out)
+    structlog.configure(
+        processors=[*common, last],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=factory,
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Bridge()]
+    root.setLevel(max(_LEVELS[level], logging.WARNING))
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+class _Bridge(logging.Handler):
+    """Makes an event of what a library says."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno,
+            "library_message",
+            logger=record.name,
+            message=record.getMessage(),
+            exc_info=record.exc_info if record.exc_info and record.exc_info[0] else None,
+        )
+
+
+def _to_json_bytes(_: object, __: str, event: MutableMapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(dict(event), default=str)
+    except TypeError:  # a lone surrogate, an integer beyond 64 bits: told in the slower way, never lost
+        return json.dumps(dict(event), default=str).encode()
+
+
+def _to_json_text(logger: object, name: str, event: MutableMapping[str, object]) -> str:
+    return _to_json_bytes(logger, name, event).decode()

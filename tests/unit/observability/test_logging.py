@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+import structlog
+
+from hub.observability import logging as hub_logging
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    out = io.StringIO()
+    hub_logging.configure(form="json", stream=out)
+    return out
+
+
+def test_an_event_is_one_json_line_with_level_and_utc_time(stream: io.StringIO) -> None:
+    structlog.get_logger().info("document_accepted", document_id="d1")
+    (line,) = lines(stream)
+    assert (line["event"], line["level"], line["document_id"]) == ("document_accepted", "info", "d1")
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_bound_ids_are_on_each_line(stream: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(trace_id="t1"):
+        structlog.get_logger().warning("a")
+    structlog.get_logger().warning("b")
+    assert [line.get("trace_id") for line in lines(stream)] == ["t1", None]
+
+
+def test_what_is_below_the_level_is_not_written(stream: io.StringIO) -> None:
+    structlog.get_logger().debug("a")
+    assert stream.getvalue() == ""
+
+
+def test_a_traceback_is_in_the_line_and_cleaned(stream: io.StringIO) -> None:
+    error = OSError("postgresql://u:pw@h")
+    structlog.get_logger().error("call_failed", exc_info=error)
+    (line,) = lines(stream)
+    assert "OSError" in str(line["exception"])
+    assert "pw" not in str(line["exception"])
+
+
+def test_a_library_speaks_in_the_same_form(stream: io.StringIO) -> None:
+    logging.getLogger("some.library").warning("lost %s", "amqp://u:pw@h")
+    logging.getLogger("some.library").info("chatter")
+    (line,) = lines(stream)
+    assert (line["event"], line["logger"]) == ("library_message", "some.library")
+    assert "pw" not in str(line["message"])
+
+
+def test_a_terminal_gets_text_for_people() -> None:
+    out = io.StringIO()
+    hub_logging.configure(form="console", stream=out)
+    structlog.get_logger().info("hub_ready", url="http://x")
+    assert "hub_ready" in out.getvalue()
+    assert not out.getvalue().startswith("{")
+
+
+def test_an_unwritable_value_does_not_lose_the_event(stream: io.StringIO) -> None:
+    structlog.get_logger().info("odd", number=2**70, text="\ud800")
+    assert stream.getvalue().count("\n") == 1
