@@ -17,7 +17,7 @@ from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.pdf_changes import ChangeHistory, ChangesSince
 from signing.pdf_pages import PageMask, PageViewer
-from signing.pdf_structure import PdfFile, PdfSignature
+from signing.pdf_structure import PdfFile, PdfSignature, trailing_problem
 from signing.report import Changes, Coverage, SubIndication
 
 _ALLOWED = {
@@ -34,6 +34,7 @@ class RevisionJudge:
     def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
         self._file, self._options = file, options
         self._history = ChangeHistory(file.reader) if file.reader is not None else None
+        self._trailing = trailing_problem(file)
         self._viewer = PageViewer(file.data, seconds=options.render_seconds)
 
     def __enter__(self) -> Self:
@@ -59,6 +60,9 @@ class RevisionJudge:
             return Changes.SUSPICIOUS
         since = self._history.since(signature.revision)
         verdict = self._judge_objects(signature, since, judgement)
+        if self._trailing is not None:
+            judgement.doubt(SubIndication.FORMAT_FAILURE, Code.CHANGES_SUSPICIOUS, detail=self._trailing)
+            verdict = Changes.SUSPICIOUS if verdict is not Changes.FORBIDDEN else verdict
         if self._options.compare_pages and not self._looks_same(signature, later, since, judgement):
             verdict = Changes.SUSPICIOUS if verdict is not Changes.FORBIDDEN else verdict
         if verdict is Changes.PERMITTED:

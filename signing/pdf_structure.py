@@ -354,6 +354,21 @@ def coverage(file: PdfFile, signature: PdfSignature) -> tuple[Coverage, str | No
     return (Coverage.REVISION, None) if problem is None else (Coverage.PARTIAL, problem)
 
 
+def trailing_problem(file: PdfFile) -> str | None:
+    """Whether the file ends with its newest revision; bytes after it belong to nobody."""
+    if file.reader is None:
+        return None
+    if not _END_OF_FILE.search(file.data[-64:]):
+        return "bytes follow the last revision"
+    table = file.reader.xrefs
+    try:
+        pointers = _START.findall(file.data, max(0, len(file.data) - 1024))
+        last = table.get_startxref_for_revision(table.total_revisions - 1)
+        return None if pointers and int(pointers[-1]) == last else "the last cross-reference pointer is wrong"
+    except BROKEN_PDF as error:
+        return " ".join(str(error).split())[:100] or "cross-references"
+
+
 def _revision_problem(file: PdfFile, signature: PdfSignature, end: int) -> str | None:
     """Whether the signed bytes end with the very revision in which the signature stands."""
     if file.reader is None or signature.revision is None:

@@ -57,6 +57,7 @@ class _Worker:
             self._process.start()
         theirs.close()
         self.jobs = 0
+        self._ended = self._receiving = False
 
     @property
     def pid(self) -> int:
@@ -87,10 +88,12 @@ class _Worker:
     async def _receive(self) -> object:
         """The next message, without a thread: the loop watches the pipe. None if the process died."""
         loop, waiter = asyncio.get_running_loop(), asyncio.Event()
+        self._receiving = True
         loop.add_reader(self._pipe.fileno(), waiter.set)
         try:
             await waiter.wait()
         finally:
+            self._receiving = False
             loop.remove_reader(self._pipe.fileno())
         try:
             message: object = self._pipe.recv()
@@ -99,14 +102,16 @@ class _Worker:
         return message
 
     def kill(self) -> None:
-        """End the process now; harmless if it is dead."""
-        with contextlib.suppress(OSError):
-            self._pipe.close()
-        if self._process.is_alive():
+        """End the process now; harmless if it is dead or was ended before."""
+        if not self._ended:
+            self._ended = True
             self._process.kill()
-        self._process.join(STOP_SECONDS)
-        with contextlib.suppress(ValueError):
-            self._process.close()
+            self._process.join(STOP_SECONDS)
+            with contextlib.suppress(ValueError):
+                self._process.close()
+        # A reader that still waits must see the end of the pipe, so the reader's own end closes it.
+        if not self._receiving:
+            self._pipe.close()
 
 
 class VerifierPool:
