@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.observability.redaction import LEFT_OUT, REDACTED, TEXT_MAX, clean_text, redact
