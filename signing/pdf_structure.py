@@ -39,6 +39,7 @@ BROKEN_PDF = (
     NotImplementedError,
     OSError,
 )
+TAIL = 1024
 MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500
 _RAW_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,12}(?:\s+\d{1,12}){1,7})\s*\]")
 _END_OF_FILE = re.compile(rb"%%EOF[ \t\r\n\0]*\Z")
@@ -86,7 +87,7 @@ def open_pdf(data: bytes) -> PdfFile:
     reader, problem = None, None
     found: list[PdfSignature] = []
     try:
-        reader = PdfFileReader(io.BytesIO(data), strict=False)
+        reader = PdfFileReader(io.BytesIO(_readable(data)), strict=False)
         encrypted = bool(reader.encrypted)
         if encrypted:
             reader.decrypt("")
@@ -108,6 +109,18 @@ def open_pdf(data: bytes) -> PdfFile:
         problem=problem,
         encrypted=encrypted,
     )
+
+
+def _readable(data: bytes) -> bytes:
+    """The file without padding after its end; without an end marker nothing is read, for the search is quadratic."""
+    place = data.rfind(b"%%EOF")
+    if place < 0 or data.find(b"startxref", max(0, place - TAIL), place) < 0:
+        raise PdfError("no end-of-file marker")
+    if len(data) - place > TAIL:
+        if data[place + 5 :].strip(b"\r\n\t \0"):
+            raise PdfError("no end-of-file marker at the end")
+        return data[: place + 5]
+    return data
 
 
 def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
