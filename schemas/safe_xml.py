@@ -11,7 +11,6 @@ it after every feed and refuses. expat is not used: it is quadratic on long attr
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -20,10 +19,6 @@ from lxml import etree
 from schemas.issues import EdxmlRefused
 from schemas.messages import refusal
 
-# More complaints than this in one document is no longer a document with a blemish.
-_MAX_LOG_ENTRIES: Final = 5_000
-# libxml2 gives the prefix nowhere else; the wording is held by a test.
-_UNDECLARED: Final = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on \S+ is not defined")
 _SMALL_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -68,10 +63,8 @@ class FeedParser:
     namespace, and the prefix is in `undeclared`.
     """
 
-    def __init__(self, target: Target, *, repairable: frozenset[str] = frozenset()) -> None:
-        self._repairable = repairable
+    def __init__(self, target: Target) -> None:
         self._looked_at = 0
-        self.undeclared: set[str] = set()
         # The stubs know only targets whose start takes two arguments.
         self._parser = etree.XMLParser(  # type: ignore[call-overload]
             target=_Guard(target),
@@ -104,13 +97,9 @@ class FeedParser:
         log = self._parser.feed_error_log
         if len(log) == self._looked_at:
             return
-        if len(log) > _MAX_LOG_ENTRIES:
-            raise refusal("not_xml", detail=("quá nhiều lỗi không gian tên", "too many namespace errors"))
-        for entry in list(log)[self._looked_at :]:
-            found = _UNDECLARED.match(entry.message)
-            if found is not None and found[1] in self._repairable:
-                self.undeclared.add(found[1])
-            elif found is not None or entry.level >= etree.ErrorLevels.ERROR:
+        # libxml2 stops reporting after a hundred errors: the first one must end it.
+        for entry in log:
+            if entry.level >= etree.ErrorLevels.ERROR:
                 raise _not_xml(entry.message, entry.line)
         self._looked_at = len(log)
 

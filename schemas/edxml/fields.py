@@ -25,10 +25,9 @@ _INTEGER: Final = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
 class Findings:
-    """What was found while reading one message; `namespaces` are those its elements may be in."""
+    """What was found while reading one message."""
 
-    def __init__(self, namespaces: frozenset[str] = frozenset({QCVN_NAMESPACE})) -> None:
-        self.namespaces = namespaces
+    def __init__(self) -> None:
         self.errors: list[Issue] = []
         self.warnings: list[Issue] = []
         self.repair = False
@@ -68,7 +67,7 @@ class Section:
                 if counts[child.name] == 1:
                     findings.add("unknown_element", path, value=child.name)
                 continue
-            if child.namespace not in findings.namespaces and counts[child.name] == 1:
+            if child.namespace != QCVN_NAMESPACE and counts[child.name] == 1:
                 findings.mixed = True
                 findings.add("namespace_mixed", path, value=child.name)
             if counts[child.name] == 2 and child.name in single:

@@ -5,6 +5,9 @@ bounds at no measurable cost. It exists for what the parser cannot tell or do:
 
 * junk before the document is trimmed, with a count, if a `<` comes soon enough; the XML declaration is read;
 * DOCTYPE is refused where it starts, whatever follows;
+* the prefixes `xlink` and `edXML` are declared on the root's start tag unless it does so: the first is used
+  undeclared in real manifests, the second on an AttachmentEncoded outside the envelope that declares it; such
+  use is noted;
 * the literal prefix of every tag is noted: lxml does not report it, and receivers exist that insist on
   `edXML:`;
 * the bytes of markup are counted, and a tag, comment or instruction that the parser would have to hold whole
@@ -30,11 +33,18 @@ _NAME_BYTES: Final = 512
 _MAX_NAMES: Final = 2_000
 # Stands for the names that are no longer noted; no tag can be called so.
 TOO_MANY_NAMES: Final = (":", "From")
+# Used undeclared in real traffic, with what is meant by them.
+REPAIRED_PREFIXES: Final = {
+    "xlink": b' xmlns:xlink="http://www.w3.org/1999/xlink"',
+    "edXML": b' xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016"',
+}
 _CDATA_OPEN: Final = b"<![CDATA["
 _CDATA_CLOSE: Final = b"]]>"
 
 _NAME: Final = re.compile(rb"<(/?)(?:([^\s:/><!?\"'=]*):)?([^\s/>!?\"'=<]+)(?=[\s/>])")
 _TAG_STOP: Final = re.compile(rb"[\"'>]")
+_DECLARES: Final = re.compile(rb"\sxmlns:(xlink|edXML)\s*=")
+_USES: Final = re.compile(rb"(?:</?|\s)(xlink|edXML):")
 _ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]*)[\"']")
 
 
@@ -59,12 +69,17 @@ class Lexer:
         self._state = _State.PROLOG
         self._held = b""
         self._quote = b""
+        self._tag_bytes = bytearray()
+        self._depth = 0
+        self._root_seen = False
+        self._scopes: dict[str, list[int]] = {prefix: [] for prefix in REPAIRED_PREFIXES}
         self._in_markup = 0
         self.markup_bytes = 0
         self.junk_bytes = 0
         self.declared_encoding: str | None = None
         self._text_of: str | None = None
         self.names: set[tuple[str, str]] = set()
+        self.undeclared: set[str] = set()
 
     def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
         """The next bytes for the parser. Up to a few hundred bytes may be held back for the next call."""
@@ -84,7 +99,7 @@ class Lexer:
                 break
             position = following
         if final:
-            out.append(self._held)
+            out += (self._tag_bytes, self._held)
             self._held = b""
         return b"".join(out)
 
@@ -148,7 +163,7 @@ class Lexer:
             return None
         self._note(name)
         self._state = _State.TAG
-        return self._emit(data, position, name.end(), out)
+        return self._hold(data, position, name.end())
 
     def _declaration(self, lead: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
         if lead.startswith(b"<!--"):
@@ -175,21 +190,54 @@ class Lexer:
             self.names.add(TOO_MANY_NAMES)
 
     def _tag(self, data: bytes, position: int, out: list[bytes]) -> int:
+        """Tags are held until they are complete: what they declare and use is looked at as a whole."""
         if self._state is _State.QUOTED:
             end = data.find(self._quote, position)
             if end < 0:
-                return self._emit(data, position, len(data), out)
+                return self._hold(data, position, len(data))
             self._state = _State.TAG
-            return self._emit(data, position, end + 1, out)
+            return self._hold(data, position, end + 1)
         stop = _TAG_STOP.search(data, position)
         if stop is None:
-            return self._emit(data, position, len(data), out)
-        end = stop.end()
+            return self._hold(data, position, len(data))
+        end = self._hold(data, position, stop.end())
         if stop[0] != b">":
             self._state, self._quote = _State.QUOTED, stop[0]
-            return self._emit(data, position, end, out)
+            return end
         self._state = _State.TEXT
-        return self._emit(data, position, end, out)
+        self._finish_tag(out)
+        return end
+
+    def _finish_tag(self, out: list[bytes]) -> None:
+        tag = bytes(self._tag_bytes)
+        self._tag_bytes.clear()
+        if tag.startswith(b"</"):
+            self._leave()
+            out.append(tag)
+            return
+        declared = {found[1].decode("ascii") for found in _DECLARES.finditer(tag)}
+        for prefix in declared:
+            self._scopes[prefix].append(self._depth)
+        for found in _USES.finditer(tag):
+            if not self._scopes[found[1].decode("ascii")]:
+                self.undeclared.add(found[1].decode("ascii"))
+        self._depth += 1
+        if not self._root_seen:
+            self._root_seen = True
+            name = _NAME.match(tag)
+            at = name.end() if name else len(tag)
+            out.append(tag[:at])
+            out += [text for prefix, text in REPAIRED_PREFIXES.items() if prefix not in declared]
+            tag = tag[at:]
+        out.append(tag)
+        if tag.endswith(b"/>"):
+            self._leave()
+
+    def _leave(self) -> None:
+        self._depth -= 1
+        for depths in self._scopes.values():
+            while depths and depths[-1] >= self._depth:
+                depths.pop()
 
     def _until(self, end_mark: bytes, data: bytes, position: int, out: list[bytes]) -> int | None:
         found = data.find(end_mark, position)
@@ -220,9 +268,20 @@ class Lexer:
         self._held = data[safe:]
         return len(data)
 
+    def _hold(self, data: bytes, start: int, end: int) -> int:
+        """Keep a part of a tag."""
+        self._count(end - start)
+        self._tag_bytes += data[start:end]
+        return end
+
     def _emit(self, data: bytes, start: int, end: int, out: list[bytes]) -> int:
-        """Pass markup on, within the bounds of one piece of markup."""
-        size = end - start
+        """Pass markup on."""
+        self._count(end - start)
+        out.append(data[start:end])
+        return end
+
+    def _count(self, size: int) -> None:
+        """Hold one piece of markup within its bounds."""
         self._in_markup += size
         self.markup_bytes += size
         if self._in_markup > self._limits.markup_bytes:
@@ -231,5 +290,3 @@ class Lexer:
                 "skeleton_too_large",
                 detail=(f"một thẻ hoặc chú thích quá {limit} byte", f"a tag or comment over {limit} bytes"),
             )
-        out.append(data[start:end])
-        return end

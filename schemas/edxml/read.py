@@ -19,7 +19,7 @@ from typing import Final
 
 from schemas.edxml.attachments import SplitAttachment
 from schemas.edxml.checks import document_issues, length_issues, status_issues
-from schemas.edxml.dialect import PREFIX, Dialect, dialect_of
+from schemas.edxml.dialect import Dialect, dialect_of
 from schemas.edxml.fields import Findings, Section
 from schemas.edxml.model import (
     STATUS_CODES,
@@ -79,9 +79,7 @@ def read(split: SplitEdxml, *, today: date | None = None) -> ReadEdxml:
 
 def examine(split: SplitEdxml, *, today: date | None = None) -> tuple[ReadEdxml, tuple[Issue, ...]]:
     """What could be read, and the errors: for reports. Raises `EdxmlRefused` where nothing can be read."""
-    # An undeclared edXML: prefix leaves its elements without a namespace; what is meant is plain.
-    undeclared = frozenset({""}) if PREFIX in split.undeclared else frozenset()
-    findings = Findings(undeclared | {QCVN_NAMESPACE})
+    findings = Findings()
     envelope = _envelope(split.root, findings)
     edxml_header = _part(envelope, "edXMLHeader", findings)
     header_node = _part(edxml_header, "MessageHeader", findings)
@@ -117,7 +115,7 @@ def _envelope(root: Node, findings: Findings) -> Node:
     if len(found) > 1:
         findings.repair = True
         findings.add("element_repeated", root.name, value=found[0].name)
-    if found[0].namespace not in findings.namespaces:
+    if found[0].namespace != QCVN_NAMESPACE:
         shown = found[0].namespace or "-"
         raise refusal(
             "namespace_wrong", "edXMLEnvelope", detail=(f"edXMLEnvelope: {shown}", f"edXMLEnvelope: {shown}")
@@ -132,7 +130,7 @@ def _part(node: Node, name: str, findings: Findings) -> Node:
     if len(found) > 1:
         findings.repair = True
         findings.add("element_repeated", node.name, value=name)
-    if found[0].namespace not in findings.namespaces:
+    if found[0].namespace != QCVN_NAMESPACE:
         findings.mixed = True
         findings.add("namespace_mixed", node.name, value=name)
     return found[0]

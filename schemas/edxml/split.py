@@ -28,9 +28,6 @@ from schemas.messages import issue, refusal
 from schemas.safe_xml import FeedParser
 
 FEED_BYTES: Final = 64 * 1024
-# Used undeclared in real traffic: `xlink:href` in the manifest, `edXML:AttachmentEncoded` outside the
-# envelope that declares the prefix.
-REPAIRABLE: Final = frozenset({"xlink", PREFIX})
 _CONTENT: Final = "ContentTransferEncoded"
 _UTF8_NAMES: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "unicode"})
@@ -47,7 +44,6 @@ class SplitEdxml:
     attachments: tuple[SplitAttachment, ...]
     names: frozenset[tuple[str, str]]
     repaired: bool
-    undeclared: frozenset[str]
     issues: tuple[Issue, ...]
     limits: FormatLimits
 
@@ -61,7 +57,7 @@ class EdxmlSplitter:
         self._transcoder = Transcoder()
         self._lexer = Lexer(limits)
         self._builder = SkeletonBuilder(self, limits)
-        self._parser = FeedParser(self._builder, repairable=REPAIRABLE)
+        self._parser = FeedParser(self._builder)
         self._sink: ContentSink | None = None
         self._contents: list[RawContent] = []
         self._files: list[Path] = []
@@ -179,7 +175,6 @@ class EdxmlSplitter:
             attachments=attachments,
             names=frozenset(self._lexer.names),
             repaired=bool(seen),
-            undeclared=frozenset(self._parser.undeclared),
             issues=(*seen, *issues),
             limits=self._limits,
         )
@@ -191,7 +186,7 @@ class EdxmlSplitter:
             found.append(issue("junk_trimmed", detail=lexer.junk_bytes))
         found += [
             issue("prefix_bound" if prefix == PREFIX else "xlink_bound", value=prefix)
-            for prefix in sorted(self._parser.undeclared)
+            for prefix in sorted(self._lexer.undeclared)
         ]
         actual = self._transcoder.encoding or UTF8
         declared = lexer.declared_encoding or ""
