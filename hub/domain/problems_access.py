@@ -64,8 +64,8 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
     Problem(
         code="bad_request",
         status=400,
-        vi="Yêu cầu không đúng quy cách: {what}.",
-        en="The request is malformed: {what}.",
+        vi="Yêu cầu không đúng quy cách ở {field}.",
+        en="The request is malformed at {field}.",
         action_vi="Đối chiếu với tài liệu API tại /api/openapi.json.",
         action_en="Compare with the API description at /api/openapi.json.",
     ),

@@ -137,8 +137,8 @@ EXCHANGE_PROBLEMS: tuple[Problem, ...] = (
     Problem(
         code="status_not_allowed",
         status=403,
-        vi="Đơn vị này không được gửi mã trạng thái {status} cho văn bản đó.",
-        en="This agency may not send status {status} for that document.",
+        vi="Đơn vị này không được gửi mã trạng thái {code} cho văn bản đó.",
+        en="This agency may not send status {code} for that document.",
         action_vi="Mã 13 do đơn vị gửi văn bản phát; các mã khác do đơn vị nhận phát.",
         action_en="Code 13 is the sender's; all other codes are the recipient's.",
     ),

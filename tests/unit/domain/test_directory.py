@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.directory import (
@@ -302,6 +302,7 @@ def directories(draw: st.DrawFn) -> Directory:
 TOS = st.lists(st.sampled_from([*CODES, *(f"h09.{n}" for n in range(8)), *OUTSIDE]), max_size=20)
 
 
+@settings(max_examples=40)
 @given(directories(), TOS, st.booleans())
 def test_each_to_gets_exactly_one_consistent_result(where: Directory, tos: list[str], relay: bool) -> None:
     found = where.resolve(tos, today=TODAY, relay=relay)
@@ -319,6 +320,7 @@ def test_each_to_gets_exactly_one_consistent_result(where: Directory, tos: list[
     assert (ResultKind.RELAYED in {r.result for r in found.results}) == bool(found.relayed)
 
 
+@settings(max_examples=40)
 @given(directories(), TOS, st.randoms(use_true_random=False))
 def test_the_order_of_recipients_does_not_change_who_gets_it(
     where: Directory, tos: list[str], chance: random.Random
@@ -333,6 +335,7 @@ def test_the_order_of_recipients_does_not_change_who_gets_it(
     assert set(one.relayed) == set(other.relayed)
 
 
+@settings(max_examples=40)
 @given(directories(), TOS)
 def test_resolving_the_resolved_units_changes_nothing(where: Directory, tos: list[str]) -> None:
     once = where.resolve(tos, today=TODAY, relay=False)

@@ -6,7 +6,7 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
@@ -235,6 +235,7 @@ def coherent_agencies(draw: st.DrawFn) -> tuple[Agency, ...]:
     return tuple(agencies)
 
 
+@settings(max_examples=40)
 @given(coherent_agencies())
 def test_what_is_written_is_read_again_as_it_was(agencies: tuple[Agency, ...]) -> None:
     agencies = tuple(replace(a, name=unicodedata.normalize("NFC", a.name)) for a in agencies)

@@ -10,6 +10,7 @@ from hub.domain.problems import PROBLEMS, HubError, Problem, Refusal, markdown_t
 from hub.domain.problems_access import ACCESS_PROBLEMS
 from hub.domain.problems_content import CONTENT_PROBLEMS
 from hub.domain.problems_exchange import EXCHANGE_PROBLEMS
+from schemas.messages import CATALOGUE
 
 # Codes that others depend on, with their HTTP status: a change here breaks clients.
 STATUSES = {
@@ -20,7 +21,7 @@ STATUSES = {
     405: "method_not_allowed",
     408: "body_too_slow",
     409: "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended",
-    413: "body_too_large",
+    413: "body_too_large message_too_large",
     415: "media_type_unsupported",
     422: (
         "doctype_forbidden namespace_wrong from_missing to_missing response_for_missing document_id_missing "
@@ -43,6 +44,14 @@ STATUSES = {
 def test_the_catalogue_is_exactly_the_promised_one() -> None:
     promised = {code: status for status, codes in STATUSES.items() for code in codes.split()}
     assert {code: problem.status for code, problem in PROBLEMS.items()} == promised
+
+
+def test_every_refusal_of_the_format_is_a_problem_of_the_hub() -> None:
+    # A file that cannot be opened is met by the command line alone.
+    refusals = {code for code, message in CATALOGUE.items() if message.severity == "error"} - {
+        "file_unreadable"
+    }
+    assert refusals <= set(PROBLEMS)
 
 
 def test_no_code_stands_twice() -> None:
@@ -111,7 +120,7 @@ def test_a_code_outside_the_catalogue_is_a_bug() -> None:
 
 def test_parameters_cannot_be_changed_afterwards() -> None:
     with pytest.raises(TypeError):
-        Refusal("too_deep", params={"limit": 32}).params["limit"] = 1  # type: ignore[index]
+        Refusal("body_too_large", params={"limit": 32}).params["limit"] = 1  # type: ignore[index]
 
 
 def test_the_table_for_the_reference_lists_every_code_once() -> None:
