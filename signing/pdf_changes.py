@@ -11,6 +11,8 @@ iText's append mode) are set aside, to be forgiven only if every page looks the 
 from __future__ import annotations
 
 import functools
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyhanko.pdf_utils.generic import Reference
@@ -18,7 +20,6 @@ from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.diff_analysis import (
     CatalogModificationRule,
     DocInfoRule,
-    DSSCompareRule,
     FormUpdatingRule,
     GenericFieldModificationRule,
     MetadataUpdateRule,
@@ -30,8 +31,12 @@ from pyhanko.sign.diff_analysis import (
     SuspiciousModification,
     XrefStreamRule,
 )
+from pyhanko.sign.diff_analysis.rules_api import ReferenceUpdate, WhitelistRule
 
 from signing.pdf_structure import BROKEN_PDF
+
+# The library warns of every oddity of its input; ours become findings.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,29 @@ class ChangesSince:
     freed_unused: bool = False
 
 
+class _StoreRule(WhitelistRule):
+    """The security store may be rewritten at will, entries removed included [EN 319 142-1 §5.4.2.3].
+
+    Approved are new objects that nothing in the old revision refers to, and objects that the old revision
+    used in its store alone.
+    """
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[ReferenceUpdate]:
+        old._load_reverse_xref_cache()  # type: ignore[no-untyped-call]  # noqa: SLF001
+        store = new.root.get("/DSS")
+        added = new.collect_dependencies(store, since_revision=new.revision) if store is not None else set()
+        try:
+            added |= {new.root.raw_get("/DSS").reference}
+        except (KeyError, AttributeError):
+            pass
+        touched = new.explicit_refs_in_revision()  # type: ignore[no-untyped-call]
+        for reference in touched | added:
+            usages = old._get_usages_of_ref(reference)  # noqa: SLF001
+            in_store = all(tuple(path)[:2] == ("/Root", "/DSS") for path in usages)
+            if in_store and (usages or (reference in added and old.is_ref_unassignable(reference))):
+                yield ReferenceUpdate(reference)
+
+
 class _Policy(StandardDiffPolicy):
     """The library's policy without its verdict on freed numbers, which `_freed` gives."""
 
@@ -65,7 +93,7 @@ class _Policy(StandardDiffPolicy):
                 DocInfoRule().as_qualified(lta),
                 XrefStreamRule().as_qualified(lta),
                 ObjectStreamRule().as_qualified(lta),
-                DSSCompareRule().as_qualified(lta),
+                _StoreRule().as_qualified(lta),
                 MetadataUpdateRule().as_qualified(lta),  # type: ignore[no-untyped-call]
             ],
             form_rule=FormUpdatingRule(

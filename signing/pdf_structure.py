@@ -112,7 +112,7 @@ def open_pdf(data: bytes) -> PdfFile:
 
 
 def _readable(data: bytes) -> bytes:
-    """The file without padding after its end; without an end marker nothing is read, for the search is quadratic."""
+    """The file without padding after its end; without an end marker it is not searched: that is quadratic."""
     place = data.rfind(b"%%EOF")
     if place < 0 or data.find(b"startxref", max(0, place - TAIL), place) < 0:
         raise PdfError("no end-of-file marker")
