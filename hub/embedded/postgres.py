@@ -45,6 +45,7 @@ DATABASE: Final = "lienthong"
 INITDB_TIMEOUT_S: Final = 300.0
 START_TIMEOUT_S: Final = 300.0  # recovery after a power cut replays up to max_wal_size
 ADOPT_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 5.0
 STOP_FAST_S: Final = 30.0
 STOP_IMMEDIATE_S: Final = 15.0
 ORPHANS_TIMEOUT_S: Final = 15.0
@@ -207,9 +208,7 @@ class EmbeddedPostgres:
     async def _run_initdb(self, binaries: Binaries, account: Account, secret: int) -> None:
         # PostgreSQL 17 brings its own C.UTF-8: lower() of Vietnamese letters without the system's locales.
         locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        command = [
-            binaries.program("initdb"),
-            f"--pgdata={process.HERE}",
+        options = [
             f"--username={ADMIN}",
             f"--pwfile=/proc/self/fd/{secret}",
             "--auth-local=scram-sha-256",
@@ -219,10 +218,16 @@ class EmbeddedPostgres:
             "--no-instructions",
             *(locale if binaries.major >= 17 else ("--locale=C.UTF-8",)),
         ]
+
+        def command(cluster: str) -> list[str]:
+            return [binaries.program("initdb"), f"--pgdata={cluster}", *options]
+
         log = self._folder.open_log()
         try:
             mark = os.fstat(log).st_size
-            child = process.spawn(command, account=account, cwd=self._folder.draft, log=log, keep=(secret,))
+            child = process.spawn(
+                command, cluster=self._folder.draft, account=account, log=log, keep=(secret,)
+            )
         finally:
             os.close(log)
         try:
@@ -253,15 +258,18 @@ class EmbeddedPostgres:
         self, binaries: Binaries, account: Account, socket: Path, credentials: Credentials
     ) -> None:
         started = time.monotonic()
-        # Relative, so that it works under folders which the server's account cannot search.
+        # Relative to the cluster, so that it works under folders which the server's account cannot search.
         inside = "../run" if socket.parent == self._folder.root else str(socket)
         options = {**self._options, "unix_socket_directories": inside}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+
+        def command(cluster: str) -> list[str]:
+            return [binaries.program("postgres"), "-D", cluster, *settings]
+
         log = self._folder.open_log()
         try:
             mark = os.fstat(log).st_size
-            command = [binaries.program("postgres"), "-D", process.HERE, *settings]
-            self._child = process.spawn(command, account=account, cwd=self._folder.data, log=log)
+            self._child = process.spawn(command, cluster=self._folder.data, account=account, log=log)
         finally:
             os.close(log)
         dsn = _dsn(ADMIN, credentials.admin, socket, "postgres")
@@ -340,10 +348,10 @@ async def _answers(dsn: str, pidfd: int, within_s: float) -> bool:
 
 async def _connects(dsn: str) -> bool:
     try:
-        connection = await asyncpg.connect(dsn, timeout=5, ssl=False)
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, ssl=False)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False  # not there yet, starting, or shutting down
-    await connection.close(timeout=5)
+    await connection.close(timeout=CONNECT_TIMEOUT_S)
     return True
 
 

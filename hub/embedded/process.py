@@ -3,8 +3,9 @@
 A process is held by a pidfd, so a number given to somebody else meanwhile is never signalled, and waiting
 costs nothing; that works for our own children and for a postmaster that outlived the hub which started it.
 
-The server gets its cluster as its *working directory* and the path `/proc/self/cwd`: no folder above has to
-be searchable for its account, so a home under a 0700 folder works and nothing above is ever chmod-ed.
+The server gets its cluster as an open *descriptor* and the path `/proc/self/fd/N`: no folder above has to be
+searchable for its account, so a home under a 0700 folder works and nothing above is ever chmod-ed. (Its own
+working directory would not do: PostgreSQL 15 leaves it while looking for its programs.)
 """
 
 from __future__ import annotations
@@ -14,34 +15,42 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from hub.embedded.account import Account
 
-HERE: Final = "/proc/self/cwd"
 # Nothing of the hub's environment: it holds passwords, and LC_*/PG* variables change what the server does.
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 def spawn(
-    command: Sequence[str], *, account: Account, cwd: Path, log: int, keep: Sequence[int] = ()
+    command: Callable[[str], Sequence[str]],
+    *,
+    cluster: Path,
+    account: Account,
+    log: int,
+    keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a process under the account, in its own session: Ctrl-C is for the hub alone."""
-    return subprocess.Popen(  # noqa: S603 (our own command)
-        list(command),
-        cwd=cwd,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        pass_fds=tuple(keep),
-        start_new_session=True,
-        umask=0o077,
-        **account.identity,
-    )
+    """Start `command(path of cluster)` under the account, in its own session: Ctrl-C is for the hub alone."""
+    folder = os.open(cluster, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return subprocess.Popen(  # noqa: S603 (our own command)
+            command(f"/proc/self/fd/{folder}"),
+            cwd="/",
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(folder, *keep),
+            start_new_session=True,
+            umask=0o077,
+            **account.identity,
+        )
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out a test whose programs are missing."""
     for marker in item.iter_markers("needs"):
         for program in marker.args:
-            if shutil.which(program) is None:
+            if shutil.which(program) is None:  # takes a full path too
                 pytest.skip(f"needs {program} (Debian: {package_of(program) or 'not listed'})")
 
 
