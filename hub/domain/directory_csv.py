@@ -309,7 +309,7 @@ def _delimiter(text: str) -> str:
 def _clean(cell: str) -> str:
     """A cell as it reads: NFC, no invisible characters, no blanks around, single blanks within."""
     composed = unicodedata.normalize("NFC", cell)
-    visible = (c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
+    visible = (c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
     return " ".join("".join(visible).split())
 
 

@@ -180,7 +180,7 @@ def code_or_digest(code: str) -> str:
     normalised = normalise_code(code)
     if _CODE.fullmatch(normalised):
         return normalised
-    return f"sha256:{hashlib.sha256(normalised.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(normalised.encode()).hexdigest()}"
 
 
 def _spell(name: str, value: EventValue) -> Json:

@@ -30,7 +30,8 @@ _STEP_BITS = 32
 _MS_MAX = (1 << 48) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_BREAK_SPACES = frozenset("\u00a0\u2007\u202f")
-_INVISIBLE_CATEGORIES = frozenset({"Cf", "Cc"})
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Cc", "Cs"})
+"""Format and control characters; lone surrogates too, which neither UTF-8 nor a database can hold."""
 
 
 def uuid7(unix_ms: int, rand: bytes) -> UUID:

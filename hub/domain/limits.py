@@ -1,6 +1,6 @@
 """Every limit of the exchange with its default. Settings may change them; nothing else holds such a number.
 
-Sizes count bytes; MB is 10^6. Where the national side gives no limit, the source is measurement or prudence,
+Sizes count bytes. Where the national side gives no limit, the source is measurement or prudence,
 and the comment says which.
 """
 
@@ -9,20 +9,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-KB: Final = 1_000
-MB: Final = 1_000 * KB
-GB: Final = 1_000 * MB
+KIB: Final = 1_024
+MIB: Final = 1_024 * KIB
+GIB: Final = 1_024 * MIB
 
 # One submission. The national side states no size; integrators stop at 50 MB, real letters have 0.4–1.4 MB.
-BODY_MAX: Final = 150 * MB
-ATTACHMENT_MAX: Final = 100 * MB
+BODY_MAX: Final = 150 * MIB
+ATTACHMENT_MAX: Final = 100 * MIB
 ATTACHMENTS_MAX: Final = 100
 RECIPIENTS_MAX: Final = 2_000
 
 # Hostile XML and archives: what remains without attachments is a few KB in every real message.
-UNZIPPED_MAX: Final = 200 * MB
+UNZIPPED_MAX: Final = 200 * MIB
 UNZIP_RATIO_MAX: Final = 100
-SKELETON_MAX: Final = 2 * MB
+SKELETON_MAX: Final = 2 * MIB
 DEPTH_MAX: Final = 32
 ELEMENTS_MAX: Final = 50_000
 
@@ -30,10 +30,10 @@ ELEMENTS_MAX: Final = 50_000
 INTAKE_PER_NODE: Final = 32
 INTAKE_PER_SYSTEM: Final = 4
 INTAKE_RETRY_AFTER: Final = timedelta(seconds=5)
-BODY_RATE_MIN: Final = 10 * KB
+BODY_RATE_MIN: Final = 10 * KIB
 """Bytes per second below which, over ``BODY_RATE_WINDOW``, a body is too slow."""
 BODY_RATE_WINDOW: Final = timedelta(seconds=30)
-REQUEST_HEAD_MAX: Final = 1 * MB
+REQUEST_HEAD_MAX: Final = 1 * MIB
 """Generous: clients of the national SDK accumulate headers over their life."""
 REQUEST_TIME_MAX: Final = timedelta(minutes=10)
 DRAIN_TIME_MAX: Final = timedelta(seconds=10)
@@ -41,7 +41,7 @@ DRAIN_TIME_MAX: Final = timedelta(seconds=10)
 
 # When the normal lane stops accepting; urgent documents still pass.
 DISK_FREE_MIN_SHARE: Final = 0.05
-DISK_FREE_MIN: Final = 2 * GB
+DISK_FREE_MIN: Final = 2 * GIB
 VERIFY_BACKLOG_MAX: Final = 20_000
 VERIFY_BACKLOG_AGE_MAX: Final = timedelta(minutes=10)
 

@@ -91,7 +91,7 @@ def recipients_digest(codes: Iterable[str]) -> bytes:
     """
     digest = hashlib.sha256()
     for code in sorted({normalise_code(code) for code in codes}):
-        encoded = code.encode("utf-8", "surrogatepass")
+        encoded = code.encode()
         digest.update(len(encoded).to_bytes(4, "big"))
         digest.update(encoded)
     return digest.digest()
@@ -134,10 +134,10 @@ def _said(text: str | None) -> str:
 
 
 def _visible(text: str) -> str:
-    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
 
 
 def _bounded(document_no: str) -> str:
     if len(document_no) <= DOCUMENT_NO_MAX:
         return document_no
-    return f"sha256:{hashlib.sha256(document_no.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(document_no.encode()).hexdigest()}"

@@ -119,6 +119,7 @@ def test_neighbouring_months_meet() -> None:
         ("", ""),
         ("\u200b \u00a0", ""),
         ("A\x00B", "AB"),
+        ("A\ud800B", "AB"),
     ],
 )
 def test_a_code_has_one_spelling(written: str, code: str) -> None:

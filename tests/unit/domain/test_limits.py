@@ -4,30 +4,34 @@ from datetime import timedelta
 
 import pytest
 
+from hub.config import Limits, Retry
 from hub.domain import limits
+from schemas.limits import FormatLimits
+
+MIB = 1024 * 1024
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("BODY_MAX", 150_000_000),
-        ("ATTACHMENT_MAX", 100_000_000),
+        ("BODY_MAX", 150 * MIB),
+        ("ATTACHMENT_MAX", 100 * MIB),
         ("ATTACHMENTS_MAX", 100),
         ("RECIPIENTS_MAX", 2_000),
-        ("UNZIPPED_MAX", 200_000_000),
+        ("UNZIPPED_MAX", 200 * MIB),
         ("UNZIP_RATIO_MAX", 100),
-        ("SKELETON_MAX", 2_000_000),
+        ("SKELETON_MAX", 2 * MIB),
         ("DEPTH_MAX", 32),
         ("ELEMENTS_MAX", 50_000),
         ("INTAKE_PER_NODE", 32),
         ("INTAKE_PER_SYSTEM", 4),
-        ("BODY_RATE_MIN", 10_000),
+        ("BODY_RATE_MIN", 10 * 1024),
         ("BODY_RATE_WINDOW", timedelta(seconds=30)),
-        ("REQUEST_HEAD_MAX", 1_000_000),
+        ("REQUEST_HEAD_MAX", MIB),
         ("REQUEST_TIME_MAX", timedelta(minutes=10)),
         ("DRAIN_TIME_MAX", timedelta(seconds=10)),
         ("DISK_FREE_MIN_SHARE", 0.05),
-        ("DISK_FREE_MIN", 2_000_000_000),
+        ("DISK_FREE_MIN", 2 * 1024 * MIB),
         ("VERIFY_BACKLOG_MAX", 20_000),
         ("VERIFY_BACKLOG_AGE_MAX", timedelta(minutes=10)),
         ("RETRY_BASE", timedelta(seconds=10)),
@@ -59,7 +63,67 @@ def test_each_limit_has_its_documented_default(name: str, value: object) -> None
 
 
 @pytest.mark.parametrize(
-    ("total", "floor"), [(10 * limits.GB, 2 * limits.GB), (1_000 * limits.GB, 50 * limits.GB)]
+    ("total", "floor"), [(10 * limits.GIB, 2 * limits.GIB), (1_000 * limits.GIB, 50 * limits.GIB)]
 )
 def test_the_disk_floor_is_a_share_but_never_less_than_two_gigabytes(total: int, floor: int) -> None:
     assert limits.disk_floor(total) == floor
+
+
+def test_the_format_has_the_same_limits() -> None:
+    form = FormatLimits()
+    assert (form.message_bytes, form.attachment_bytes, form.attachments, form.recipients) == (
+        limits.BODY_MAX,
+        limits.ATTACHMENT_MAX,
+        limits.ATTACHMENTS_MAX,
+        limits.RECIPIENTS_MAX,
+    )
+    assert (form.unzipped_bytes, form.unzip_ratio) == (limits.UNZIPPED_MAX, limits.UNZIP_RATIO_MAX)
+    assert (form.skeleton_bytes, form.depth, form.elements) == (
+        limits.SKELETON_MAX,
+        limits.DEPTH_MAX,
+        limits.ELEMENTS_MAX,
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("body_bytes", "BODY_MAX"),
+        ("attachment_bytes", "ATTACHMENT_MAX"),
+        ("attachments", "ATTACHMENTS_MAX"),
+        ("recipients", "RECIPIENTS_MAX"),
+        ("unzipped_bytes", "UNZIPPED_MAX"),
+        ("unzip_ratio", "UNZIP_RATIO_MAX"),
+        ("skeleton_bytes", "SKELETON_MAX"),
+        ("depth", "DEPTH_MAX"),
+        ("elements", "ELEMENTS_MAX"),
+        ("intake_per_node", "INTAKE_PER_NODE"),
+        ("intake_per_system", "INTAKE_PER_SYSTEM"),
+        ("min_rate_bytes", "BODY_RATE_MIN"),
+        ("min_rate_window_s", "BODY_RATE_WINDOW"),
+        ("request_head_bytes", "REQUEST_HEAD_MAX"),
+        ("request_s", "REQUEST_TIME_MAX"),
+        ("drain_s", "DRAIN_TIME_MAX"),
+        ("disk_free_ratio", "DISK_FREE_MIN_SHARE"),
+        ("disk_free_bytes", "DISK_FREE_MIN"),
+        ("verify_backlog", "VERIFY_BACKLOG_MAX"),
+        ("verify_backlog_age_s", "VERIFY_BACKLOG_AGE_MAX"),
+        ("long_poll_s", "LONG_POLL_MAX"),
+        ("inbox_page", "INBOX_PAGE"),
+        ("parked_status_s", "PARKED_STATUS_MAX"),
+    ],
+)
+def test_a_setting_begins_at_the_limit_it_sets(setting: str, name: str) -> None:
+    limit = getattr(limits, name)
+    default = getattr(Limits(), setting)
+    assert default == (limit.total_seconds() if isinstance(limit, timedelta) else limit)
+
+
+def test_the_settings_of_retries_begin_at_the_limits() -> None:
+    retry = Retry()
+    assert (retry.base_s, retry.cap_s, retry.breaker_failures, retry.breaker_open_s) == (
+        limits.RETRY_BASE.total_seconds(),
+        limits.RETRY_CAP.total_seconds(),
+        limits.BREAKER_THRESHOLD,
+        limits.BREAKER_COOL_DOWN.total_seconds(),
+    )
