@@ -35,6 +35,7 @@ from hub.services.inbox import InboxService
 from hub.services.intake import IntakeLimits, IntakeService
 from hub.services.intake_commit import IntakeCommit
 from hub.services.journal import Journal
+from hub.services.kit import Kit
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
@@ -51,7 +52,7 @@ from hub.storage.unit_of_work import PgUnitOfWork
 from hub.web.app import create_app
 from hub.web.keys import Services
 from hub.web.server import serve_http
-from hub.workers.loops import Bell, Loops
+from hub.workers.loops import Bell, Loops, Motions
 from hub.workers.verifier_pool import VerifierPool
 from schemas.limits import FormatLimits
 
@@ -158,73 +159,64 @@ async def _assemble(
         await tx.housekeeping.ensure_partitions()
         await tx.tasks.take_back(node)
     ids = _ids()
-    journal = Journal(ids)
-    failpoints = Failpoints(settings.failpoint)
-    sealer = FileSealer.open_or_create(settings.keys_path)
-    limits = _format_limits(settings)
-    listener = InboxListener(dsn)
-    broker = InProcessBroker(_due_rows(uow))
-    directory = DirectorySnapshot(uow, _suffixes(settings))
-    intake = IntakeService(
+    kit = Kit(
         uow=uow,
         blobs=blobs,
-        directory=directory,
-        commit=IntakeCommit(
-            uow=uow,
-            sealer=sealer,
-            journal=journal,
-            ids=ids,
-            failpoints=failpoints,
-            hub_code=settings.hub_code,
-        ),
         ids=ids,
-        slots=Slots(
-            per_node=settings.limits.intake_per_node, per_system=settings.limits.intake_per_system
-        ),
-        limits=IntakeLimits(max_bytes=settings.limits.body_bytes, format=limits),
-        failpoints=failpoints,
+        journal=Journal(ids),
+        sealer=FileSealer.open_or_create(settings.keys_path),
+        failpoints=Failpoints(settings.failpoint),
+        hub_code=settings.hub_code,
     )
-    follow = FollowService(uow, blobs)
-    services = Services(
-        access=AccessService(uow),
-        intake=intake,
-        inbox=InboxService(uow, blobs, journal, failpoints),
-        statuses=StatusService(follow, intake, directory),
-        follow=follow,
-        directory=directory,
-        health=HealthService(uow, blobs),
-        sealer=sealer,
-        wakeups=listener,
-        max_body_bytes=settings.limits.body_bytes,
-    )
-    loops = Loops(
-        bell=bell,
-        broker=broker,
-        pump=OutboxPump(uow, broker, failpoints),
+    listener = InboxListener(dsn)
+    broker = InProcessBroker(_due_rows(uow))
+    services = _services(settings, kit, listener)
+    motions = Motions(
+        pump=OutboxPump(uow, broker, kit.failpoints),
         numbering=Numbering(uow),
-        sweeper=Sweeper(
-            uow=uow, broker=broker, sealer=sealer, journal=journal, ids=ids, hub_code=settings.hub_code
-        ),
-        housekeeping=Housekeeping(uow, blobs),
+        sweeper=Sweeper(kit, broker),
+        housekeeping=Housekeeping(kit),
         verification=VerificationService(
-            uow=uow,
-            blobs=blobs,
+            kit=kit,
             verifier=verifier,
             pages=_NoPages(),
-            journal=journal,
-            limits=limits,
-            failpoints=failpoints,
+            limits=_format_limits(settings),
             owner=node,
         ),
         listen=listener.run,
-        verify_workers=settings.verify_workers,
     )
+    loops = Loops(motions, bell=bell, broker=broker, verify_workers=settings.verify_workers)
     return Hub(
         app=create_app(services),
         loops=loops,
         registry=RegistryService(uow, ids, _suffixes(settings)),
         uow=uow,
         settings=settings,
+    )
+
+
+def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services:
+    directory = DirectorySnapshot(kit.uow, _suffixes(settings))
+    limits = settings.limits
+    intake = IntakeService(
+        kit=kit,
+        directory=directory,
+        commit=IntakeCommit(kit),
+        slots=Slots(per_node=limits.intake_per_node, per_system=limits.intake_per_system),
+        limits=IntakeLimits(max_bytes=limits.body_bytes, format=_format_limits(settings)),
+    )
+    follow = FollowService(kit.uow, kit.blobs)
+    return Services(
+        access=AccessService(kit.uow),
+        intake=intake,
+        inbox=InboxService(kit),
+        statuses=StatusService(follow, intake, directory),
+        follow=follow,
+        directory=directory,
+        health=HealthService(kit.uow, kit.blobs),
+        sealer=kit.sealer,
+        wakeups=listener,
+        max_body_bytes=limits.body_bytes,
     )
 
 

@@ -40,8 +40,8 @@ class Wakeups(Protocol):
 class Wakeup(Protocol):
     """One waiting long-poll."""
 
-    async def wait(self, timeout: float) -> bool:
-        """Wait until woken or `timeout` seconds have passed; True if woken."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait until woken or so many seconds have passed; True if woken."""
 
     def close(self) -> None:
         """Stop listening."""

@@ -66,7 +66,9 @@ class IntakeRepo(Protocol):
     ) -> bool:
         """Claim a submission key; False if it is taken (waits for a racing transaction to end)."""
 
-    async def reserve_idempotency(self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime) -> bool:
+    async def reserve_idempotency(
+        self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime
+    ) -> bool:
         """Claim an Idempotency-Key; False if it is taken."""
 
     async def reserve_document(

@@ -45,5 +45,6 @@ def _unpack(original: Path, spool: Path, limits: FormatLimits) -> tuple[Attachme
             while chunk := file.read(READ_BYTES):
                 splitter.feed(chunk)
         return read(splitter.close()).attachments
-    finally:
+    except BaseException:
         splitter.abort()
+        raise

@@ -89,7 +89,9 @@ class FollowService:
             rows = await query.documents.evidence(document_id)
         return rows if followed.by_sender else ()
 
-    async def original(self, caller: Caller, document_id: UUID) -> tuple[DocumentRecord, AsyncIterator[bytes]]:
+    async def original(
+        self, caller: Caller, document_id: UUID
+    ) -> tuple[DocumentRecord, AsyncIterator[bytes]]:
         """Return the bytes as the sender sent them, to the sender.
 
         A recipient gets them through its inbox, where the hand-over is on record.

@@ -13,8 +13,7 @@ from uuid import UUID
 import structlog
 
 from hub.domain.limits import KEY_RETENTION, ORPHAN_BLOB_AGE
-from hub.ports.blobs import BlobStore
-from hub.ports.unit_of_work import UnitOfWork
+from hub.services.kit import Kit
 
 log = structlog.get_logger(__name__)
 
@@ -25,9 +24,9 @@ BLOBS_PER_LOOK: Final = 500
 class Housekeeping:
     """Keeps tables and blobs in order."""
 
-    def __init__(self, uow: UnitOfWork, blobs: BlobStore) -> None:
-        self._uow = uow
-        self._blobs = blobs
+    def __init__(self, kit: Kit) -> None:
+        self._uow = kit.uow
+        self._blobs = kit.blobs
 
     async def tidy(self) -> int:
         """Make one round; always returns 0, for there is nothing to hurry for."""

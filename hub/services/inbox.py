@@ -32,12 +32,11 @@ from hub.domain.transport import (
     advance,
     is_repeat,
 )
-from hub.observability.failpoints import Failpoints
-from hub.ports.blobs import BlobStore
 from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, Offer
-from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
 from hub.services.journal import Journal
+from hub.services.kit import Kit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +65,11 @@ class Content:
 class InboxService:
     """What a recipient system may do with the deliveries addressed to its agencies."""
 
-    def __init__(self, uow: UnitOfWork, blobs: BlobStore, journal: Journal, failpoints: Failpoints) -> None:
-        self._uow = uow
-        self._blobs = blobs
-        self._journal = journal
-        self._failpoints = failpoints
+    def __init__(self, kit: Kit) -> None:
+        self._uow = kit.uow
+        self._blobs = kit.blobs
+        self._journal = kit.journal
+        self._failpoints = kit.failpoints
 
     async def offers(self, caller: Caller, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what the caller may lease now, in the order in which it should be fetched."""
@@ -134,7 +133,11 @@ class InboxService:
         if readable or document.rendition is None:
             blob_id, sha256, size = document.blob_id, document.sha256, document.size
         else:
-            blob_id, sha256, size = document.rendition.blob_id, document.rendition.sha256, document.rendition.size
+            blob_id, sha256, size = (
+                document.rendition.blob_id,
+                document.rendition.sha256,
+                document.rendition.size,
+            )
         return Content(
             delivery_id=delivery_id,
             document_id=document.id,
@@ -160,7 +163,11 @@ class InboxService:
             )
             await tx.deliveries.save([changed])
             await tx.events.add(
-                [self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, changed, at=now, facts={"lease_token": token})]
+                [
+                    self._journal.delivery(
+                        EventKind.DELIVERY_HANDED_OVER, changed, at=now, facts={"lease_token": token}
+                    )
+                ]
             )
             # What waited for this hand-over (a status, an update) may now be offered.
             await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
@@ -229,7 +236,11 @@ class InboxService:
             )
             await tx.deliveries.save([changed])
             event = self._journal.delivery(
-                EventKind.DELIVERY_REJECTED, changed, at=now, facts={"lease_token": token}, reason=reason.strip()
+                EventKind.DELIVERY_REJECTED,
+                changed,
+                at=now,
+                facts={"lease_token": token},
+                reason=reason.strip(),
             )
             await tx.events.add([event])
             await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
@@ -248,7 +259,9 @@ class InboxService:
         return changed
 
 
-def expire_lease(delivery: DeliveryRecord, now: datetime, journal: Journal) -> tuple[DeliveryRecord, NewEvent]:
+def expire_lease(
+    delivery: DeliveryRecord, now: datetime, journal: Journal
+) -> tuple[DeliveryRecord, NewEvent]:
     """Return a delivery whose lease has run out, back in the queue, with the event that says so."""
     changed = replace(delivery, state=advance(delivery.state, DeliveryEvent.LEASE_EXPIRED), lease_until=None)
     facts: dict[str, EventValue] = {"lease_token": delivery.lease_token}
@@ -257,7 +270,10 @@ def expire_lease(delivery: DeliveryRecord, now: datetime, journal: Journal) -> t
 
 def _current_lease(delivery: DeliveryRecord, token: int) -> None:
     # Who still holds the row may finish, even a little late: the sweeper decides, not the clock.
-    if leases.token_to_act(token, current=delivery.lease_token, state=delivery.state) is leases.TokenVerdict.VALID:
+    if (
+        leases.token_to_act(token, current=delivery.lease_token, state=delivery.state)
+        is leases.TokenVerdict.VALID
+    ):
         return
     if delivery.state in OPEN_STATES:
         raise Refusal("lease_lost")

@@ -28,21 +28,20 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from hub.domain.directory import Directory, Resolution, ResultKind, may_speak_for
-from hub.domain.ids import Uuid7Factory
 from hub.domain.problems import Refusal
 from hub.domain.secrecy import find_mark
 from hub.domain.submission import MessageKind, SubmissionKey, recipients_digest
-from hub.observability.failpoints import Failpoints
-from hub.ports.blobs import BlobStore, BlobStoreError
+from hub.ports.blobs import BlobStoreError
 from hub.ports.records import DeliveryRecord, Rendition
-from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
 from hub.services.business_effects import RECALL
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
 from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
 from hub.services.journal import SALT_BYTES
-from hub.services.receive import MessageRefused, Received, receive
+from hub.services.kit import Kit
+from hub.services.receive import MessageRefused, receive
 from hub.services.rendition import readable_by_all, render
 from hub.services.slots import Slots
 from schemas.limits import FormatLimits
@@ -87,23 +86,18 @@ class IntakeService:
     def __init__(
         self,
         *,
-        uow: UnitOfWork,
-        blobs: BlobStore,
+        kit: Kit,
         directory: DirectorySnapshot,
         commit: IntakeCommit,
-        ids: Uuid7Factory,
         slots: Slots,
         limits: IntakeLimits,
-        failpoints: Failpoints,
     ) -> None:
-        self._uow = uow
-        self._blobs = blobs
+        self._uow, self._blobs, self._ids = kit.uow, kit.blobs, kit.ids
+        self._failpoints = kit.failpoints
         self._directory = directory
         self._commit = commit
-        self._ids = ids
         self._slots = slots
         self._limits = limits
-        self._failpoints = failpoints
 
     async def submit(
         self, caller: Caller, body: AsyncIterator[bytes], *, idempotency_key: str | None = None
@@ -247,7 +241,12 @@ class IntakeService:
         return Submitted(receipt=receipt, repeated=False)
 
     async def _commit_once(
-        self, submission: Submission, judged: _Judged, now: datetime, blob_id: UUID, rendition: Rendition | None
+        self,
+        submission: Submission,
+        judged: _Judged,
+        now: datetime,
+        blob_id: UUID,
+        rendition: Rendition | None,
     ) -> bytes | None:
         for _ in range(VERSION_RACES):
             version_no = await self._commit.next_version(submission, judged.from_unit)

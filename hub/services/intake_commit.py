@@ -13,20 +13,17 @@ from typing import Final
 
 from hub.domain.directory import RecipientResult, Resolution
 from hub.domain.events import EventKind, EventValue, code_or_digest
-from hub.domain.ids import Uuid7Factory
-from hub.domain.problems import Refusal
 from hub.domain.jcs import Json, canonical_json
+from hub.domain.problems import Refusal
 from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
 from hub.domain.times import rfc3339
-from hub.observability.failpoints import Failpoints
 from hub.ports.records import DocumentRecord, EvidenceRow, Hint, NewEvent
-from hub.ports.sealing import Sealer
-from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
 from hub.services.business_effects import apply_effects
 from hub.services.intake_plan import Facts, Plan
-from hub.services.journal import Journal
+from hub.services.kit import Kit
 from hub.services.receive import Received
 from hub.services.rendition import STRICT_DIALECT
 
@@ -52,22 +49,13 @@ class Submission:
 class IntakeCommit:
     """Writes an accepted message."""
 
-    def __init__(
-        self,
-        *,
-        uow: UnitOfWork,
-        sealer: Sealer,
-        journal: Journal,
-        ids: Uuid7Factory,
-        failpoints: Failpoints,
-        hub_code: str,
-    ) -> None:
-        self._uow = uow
-        self._sealer = sealer
-        self._journal = journal
-        self._ids = ids
-        self._failpoints = failpoints
-        self._hub_code = hub_code
+    def __init__(self, kit: Kit) -> None:
+        self._uow = kit.uow
+        self._sealer = kit.sealer
+        self._journal = kit.journal
+        self._ids = kit.ids
+        self._failpoints = kit.failpoints
+        self._hub_code = kit.hub_code
 
     async def next_version(self, submission: Submission, from_unit: str) -> int:
         """Return the version number of this message: 1, or for an update one more than the last."""
@@ -150,7 +138,9 @@ class IntakeCommit:
         else:
             hints += [Hint(topic="inbox", ref=d.system_id) for d in plan.deliveries if d.parked_until is None]
         parked = [d for d in plan.deliveries if d.parked_until is not None]
-        events += [self._journal.delivery(EventKind.STATUS_PARKED, d, at=document.accepted_at) for d in parked]
+        events += [
+            self._journal.delivery(EventKind.STATUS_PARKED, d, at=document.accepted_at) for d in parked
+        ]
         if plan.undeliverable:
             evidence, told = self._undeliverable(document, plan.undeliverable)
             await tx.documents.add_evidence(evidence)
@@ -161,7 +151,9 @@ class IntakeCommit:
 
     def _accepted(self, document: DocumentRecord) -> NewEvent:
         kind = (
-            EventKind.DOCUMENT_ACCEPTED if document.kind is MessageKind.DOCUMENT else EventKind.STATUS_ACCEPTED
+            EventKind.DOCUMENT_ACCEPTED
+            if document.kind is MessageKind.DOCUMENT
+            else EventKind.STATUS_ACCEPTED
         )
         facts: dict[str, EventValue] = {
             "system": document.system_id,

@@ -130,7 +130,14 @@ def _status_facts(m: StatusMessage) -> Facts:
         doc_type=None,
         status_code=m.status_code,
         priority=STATUS_PRIORITY,
-        text_of=(m.response_for.code, "", m.from_.organ_name, m.response_for.promulgation_date.raw, "", m.description),
+        text_of=(
+            m.response_for.code,
+            "",
+            m.from_.organ_name,
+            m.response_for.promulgation_date.raw,
+            "",
+            m.description,
+        ),
         refers_to_nos=(_quoted_number(m.response_for.document_id),),
         secrecy_fields=(("Description", m.description),) if m.description else (),
     )
@@ -200,7 +207,9 @@ def plan_intake(
         needs_repair=received.message.needs_repair,
         rendition=rendition,
         attachments=tuple(
-            AttachmentRecord(index=a.index, name=a.safe_name, media_type=a.media_type, size=a.size, sha256=a.sha256)
+            AttachmentRecord(
+                index=a.index, name=a.safe_name, media_type=a.media_type, size=a.size, sha256=a.sha256
+            )
             for a in received.message.attachments
         ),
         indication=None,

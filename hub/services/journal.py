@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from hub.domain.events import EventKind, EventRecord, EventValue, canonical_body, code_or_digest, salted_digest
+from hub.domain.events import (
+    EventKind,
+    EventRecord,
+    EventValue,
+    canonical_body,
+    code_or_digest,
+    salted_digest,
+)
 from hub.domain.ids import Uuid7Factory
 from hub.ports.records import DeliveryRecord, DocumentRecord, NewEvent
 

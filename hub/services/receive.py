@@ -71,8 +71,10 @@ class _Receiver:
         return Received(path=self.path, sha256=self._digest.digest(), size=self.size, message=message)
 
     def abandon(self) -> None:
-        self._file.close()
         self._splitter.abort()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 async def receive(
@@ -97,21 +99,28 @@ async def receive(
         batch = bytearray()
         async for chunk in body:
             batch += chunk
-            if receiver.size + len(batch) > max_bytes:
-                raise Refusal("body_too_large", params={"limit": max_bytes})
+            _hold_to(max_bytes, receiver.size + len(batch))
             if len(batch) >= BATCH_BYTES:
                 await asyncio.to_thread(receiver.take, batch)
                 batch = bytearray()
-        if not batch and not receiver.size:
-            raise Refusal("body_empty")
         return await asyncio.to_thread(_take_and_finish, receiver, batch)
     except EdxmlRefused as refused:
         raise MessageRefused(refused.issues) from refused
-    finally:
+    except BaseException:
         receiver.abandon()
+        raise
+    finally:
+        receiver.close()
 
 
 def _take_and_finish(receiver: _Receiver, batch: bytearray) -> Received:
     if batch:
         receiver.take(batch)
+    if not receiver.size:
+        raise Refusal("body_empty")
     return receiver.finish()
+
+
+def _hold_to(max_bytes: int, size: int) -> None:
+    if size > max_bytes:
+        raise Refusal("body_too_large", params={"limit": max_bytes})

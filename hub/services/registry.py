@@ -169,8 +169,6 @@ class RegistryService:
         return system
 
     async def _make_key(self, tx: Transaction, system: SystemRecord) -> NewKey:
-        key = apikeys.make(
-            secrets.token_bytes(apikeys.ID_BYTES), secrets.token_bytes(apikeys.SECRET_BYTES)
-        )
+        key = apikeys.make(secrets.token_bytes(apikeys.ID_BYTES), secrets.token_bytes(apikeys.SECRET_BYTES))
         await tx.systems.add_key(key.key_id, system.id, apikeys.digest(key))
         return NewKey(system=system, key_id=key.key_id, text=key.text)

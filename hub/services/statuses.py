@@ -83,7 +83,9 @@ class StatusService:
             timestamp=TimeText(raw=order.at.astimezone(VIETNAM).strftime("%Y/%m/%d %H:%M:%S")),
             staff=StaffInfo(department=order.department, staff=order.staff),
         )
-        return await self._intake.submit(caller, _once(write_status(message)), idempotency_key=idempotency_key)
+        return await self._intake.submit(
+            caller, _once(write_status(message)), idempotency_key=idempotency_key
+        )
 
 
 def _sides(followed: Followed, order: StatusOrder, directory: Directory) -> tuple[Agency, str]:

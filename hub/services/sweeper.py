@@ -16,17 +16,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hub.domain.events import EventKind
-from hub.domain.ids import Uuid7Factory
 from hub.domain.jcs import Json
 from hub.domain.transport import DeliveryEvent, advance
 from hub.ports.broker import Broker
 from hub.ports.records import DeliveryRecord, DocumentRecord, EvidenceRow, Hint, NewEvent
-from hub.ports.sealing import Sealer
-from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.ports.unit_of_work import Transaction
 from hub.services.business_effects import apply_effects, sent_by_owner
 from hub.services.inbox import expire_lease
 from hub.services.intake_commit import evidence_body
-from hub.services.journal import Journal
+from hub.services.kit import Kit
 
 BATCH: Final = 100
 NEGLECTED_AFTER: Final = timedelta(seconds=30)
@@ -35,22 +33,13 @@ NEGLECTED_AFTER: Final = timedelta(seconds=30)
 class Sweeper:
     """Puts right what has run out."""
 
-    def __init__(  # noqa: PLR0913 - one collaborator per thing it touches
-        self,
-        *,
-        uow: UnitOfWork,
-        broker: Broker,
-        sealer: Sealer,
-        journal: Journal,
-        ids: Uuid7Factory,
-        hub_code: str,
-    ) -> None:
-        self._uow = uow
+    def __init__(self, kit: Kit, broker: Broker) -> None:
+        self._uow = kit.uow
         self._broker = broker
-        self._sealer = sealer
-        self._journal = journal
-        self._ids = ids
-        self._hub_code = hub_code
+        self._sealer = kit.sealer
+        self._journal = kit.journal
+        self._ids = kit.ids
+        self._hub_code = kit.hub_code
 
     async def sweep(self) -> int:
         """Make one round of all sweeps; return how many rows were put right."""
@@ -164,7 +153,11 @@ class Sweeper:
         return 0
 
     def _non_delivery(self, document: DocumentRecord, row: DeliveryRecord, now: datetime) -> EvidenceRow:
-        facts: dict[str, Json] = {"delivery_id": str(row.id), "recipient": row.unit_id, "reason": "deadline_passed"}
+        facts: dict[str, Json] = {
+            "delivery_id": str(row.id),
+            "recipient": row.unit_id,
+            "reason": "deadline_passed",
+        }
         body = evidence_body(self._hub_code, "non_delivery", document, facts, at=now)
         return EvidenceRow(
             id=self._ids.new(),

@@ -17,8 +17,8 @@ delivered, the bodies are destroyed, an alarm is raised (design section 6).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,14 +31,13 @@ from hub.domain.acceptance import Acceptance, Decision, FileFact
 from hub.domain.events import EventKind, EventValue
 from hub.domain.secrecy import PAGE_FIELD, find_mark_on_page
 from hub.domain.transport import DeliveryEvent, DeliveryState, advance
-from hub.observability.failpoints import Failpoints
-from hub.ports.blobs import BlobStore, BlobStoreError
-from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, ReportRow, SystemRecord, Task
-from hub.ports.unit_of_work import DatabaseUnavailable, Transaction, UnitOfWork
+from hub.ports.blobs import BlobStoreError
 from hub.ports.pages import PageReader
+from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, ReportRow, SystemRecord, Task
+from hub.ports.unit_of_work import DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
-from hub.services.journal import Journal
+from hub.services.kit import Kit
 from hub.services.verification_facts import file_facts, overall, policy_of
 from schemas.edxml.read import AttachmentFile
 from schemas.limits import FormatLimits
@@ -81,22 +80,17 @@ class VerificationService:
     def __init__(
         self,
         *,
-        uow: UnitOfWork,
-        blobs: BlobStore,
+        kit: Kit,
         verifier: Verifier,
         pages: PageReader,
-        journal: Journal,
         limits: FormatLimits,
-        failpoints: Failpoints,
         owner: str,
     ) -> None:
-        self._uow = uow
-        self._blobs = blobs
+        self._uow, self._blobs = kit.uow, kit.blobs
+        self._journal, self._failpoints = kit.journal, kit.failpoints
         self._verifier = verifier
         self._pages = pages
-        self._journal = journal
         self._limits = limits
-        self._failpoints = failpoints
         self._owner = owner
 
     async def work(self, task_id: UUID) -> None:
@@ -121,18 +115,36 @@ class VerificationService:
         if document is None:
             await self._postpone(task, "document_missing")
             return
-        try:
-            async with self._renewing(task):
-                findings = await self._examine(task, document)
-        except (OSError, BlobStoreError) as error:
-            log.error("original_unavailable", document_id=str(document.id), error=type(error).__name__)
-            await self._postpone(task, type(error).__name__)
-            return
-        except VerifierStopped:
+        outcome = await self._examine_under_lease(task, document)
+        if isinstance(outcome, _Findings):
+            await self._decide(task, document, outcome)
+        elif isinstance(outcome, VerifierStopped):
             # This node is going down: another one, or the next start, takes the task at once.
             await self._postpone(task, VerifierStopped.code, delay=timedelta(0))
-            return
-        await self._decide(task, document, findings)
+        else:
+            log.warning("original_unavailable", document_id=str(document.id), error=type(outcome).__name__)
+            await self._postpone(task, type(outcome).__name__)
+
+    async def _examine_under_lease(
+        self, task: Task, document: DocumentRecord
+    ) -> _Findings | OSError | BlobStoreError | VerifierStopped:
+        # What keeps a verdict from being reached is a value here: raised, the group would wrap it.
+        async with asyncio.TaskGroup() as group:
+            renewal = group.create_task(self._renew(task), name="renew-verification-lease")
+            try:
+                return await self._examine(task, document)
+            except (OSError, BlobStoreError, VerifierStopped) as error:
+                return error
+            finally:
+                renewal.cancel()
+
+    async def _renew(self, task: Task) -> None:
+        # A renewal that fails shows at the final write, which names the lease token.
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            with suppress(DatabaseUnavailable):
+                async with self._uow.begin() as tx:
+                    await tx.tasks.renew(task, LEASE)
 
     async def _examine(self, task: Task, document: DocumentRecord) -> _Findings:
         reports: list[FileReport] = []
@@ -167,21 +179,20 @@ class VerificationService:
             waiting = [d for d in deliveries if d.state is DeliveryState.AWAITING_VERIFICATION]
             systems = await tx.systems.many([d.system_id for d in waiting])
             now = await tx.deliveries.hub_time()
+            finished = self._journal.document(
+                EventKind.VERIFICATION_FINISHED,
+                document,
+                at=now,
+                facts={"verdict": overall(findings.reports).value},
+            )
             if findings.secret:
                 moved = await self._destroy(tx, document, deliveries, now)
             else:
                 await self._store_reports(tx, document, findings)
                 moved = [self._judge(d, facts, systems, now) for d in waiting]
-            indication = overall(findings.reports).value
-            events = [
-                self._journal.document(
-                    EventKind.VERIFICATION_FINISHED, document, at=now, facts={"verdict": indication}
-                ),
-                *(event for _, event in moved),
-            ]
             if moved:
                 await tx.deliveries.save([d for d, _ in moved])
-            await tx.events.add(events)
+            await tx.events.add([finished, *(event for _, event in moved)])
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
             if ready:
                 await tx.outbox.add([Hint(topic="inbox", ref=system_id) for system_id in sorted(ready)])
@@ -234,7 +245,9 @@ class VerificationService:
         moved = []
         for delivery in deliveries:
             state = advance(delivery.state, DeliveryEvent.SECRECY_FOUND)
-            refused = replace(delivery, state=state, decision="refuse", reasons=("secrecy_mark",), ended_at=now)
+            refused = replace(
+                delivery, state=state, decision="refuse", reasons=("secrecy_mark",), ended_at=now
+            )
             facts: dict[str, EventValue] = {"reason": "secrecy_mark", "field": PAGE_FIELD}
             event = self._journal.delivery(EventKind.SECRECY_FOUND, refused, at=now, facts=facts)
             moved.append((refused, event))
@@ -249,22 +262,3 @@ class VerificationService:
     async def _postpone(self, task: Task, error: str, *, delay: timedelta = RETRY_AFTER) -> None:
         async with self._uow.begin() as tx:
             await tx.tasks.postpone(task, delay=delay, error=error)
-
-    @asynccontextmanager
-    async def _renewing(self, task: Task) -> AsyncIterator[None]:
-        # Keeps the lease while the block runs; a renewal that fails shows at the final write.
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(RENEW_EVERY_S)
-                with suppress(DatabaseUnavailable):
-                    async with self._uow.begin() as tx:
-                        await tx.tasks.renew(task, LEASE)
-
-        # Not a TaskGroup: that would wrap the block's own exceptions.
-        renewal = asyncio.create_task(renew(), name="renew-verification-lease")
-        try:
-            yield
-        finally:
-            renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal

@@ -34,8 +34,8 @@ SAVE = """
 UPDATE delivery d SET
     state = n.state, decision = n.decision,
     reasons = CASE WHEN n.reasons = '' THEN '{}'::text[] ELSE string_to_array(n.reasons, E'\\n') END,
-    waits_for = n.waits_for, parked_until = n.parked_until, attempts = n.attempts, lease_token = n.lease_token,
-    lease_until = n.lease_until, alert_at = n.alert_at, deadline_at = n.deadline_at,
+    waits_for = n.waits_for, parked_until = n.parked_until,
+    attempts = n.attempts, lease_token = n.lease_token, lease_until = n.lease_until, alert_at = n.alert_at, deadline_at = n.deadline_at,
     handed_over_at = n.handed_over_at, ended_at = n.ended_at, business_state = n.business_state,
     business_before = n.business_before
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::integer[],
@@ -50,7 +50,8 @@ _PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 
 _FREE = f"""
 d.state = 'queued' AND d.parked_until IS NULL
 AND (d.waits_for IS NULL OR EXISTS (
-    SELECT FROM delivery w WHERE w.id = d.waits_for AND (w.state IN {_PASSED} OR w.handed_over_at IS NOT NULL)))
+    SELECT FROM delivery w
+    WHERE w.id = d.waits_for AND (w.state IN {_PASSED} OR w.handed_over_at IS NOT NULL)))
 """
 OFFERS = f"""
 WITH lanes AS (
@@ -156,7 +157,8 @@ class PgDeliveries:
         """Return what a system may lease now."""
         rows = await self._connection.fetch(OFFERS, system_id, unit_id, limit)
         return tuple(
-            Offer(delivery=delivery(row, "dl_"), document=document(row, "do_"), text=text(row, "tx_")) for row in rows
+            Offer(delivery=delivery(row, "dl_"), document=document(row, "do_"), text=text(row, "tx_"))
+            for row in rows
         )
 
     async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:

@@ -26,7 +26,9 @@ VERSION = "SELECT version FROM directory_version"
 BUMP = "UPDATE directory_version SET version = version + 1"
 AGENCIES = "SELECT unit_id, name, level, parent, state, retired_on, system_id FROM agency"
 CODES = "SELECT unit_id, code, scheme, valid_from, valid_to FROM agency_code ORDER BY unit_id, position"
-SUCCESSORS = "SELECT unit_id, successor, is_default, from_date FROM agency_successor ORDER BY unit_id, position"
+SUCCESSORS = (
+    "SELECT unit_id, successor, is_default, from_date FROM agency_successor ORDER BY unit_id, position"
+)
 PUT_AGENCIES = """
 INSERT INTO agency (unit_id, name, level, parent, state, retired_on, system_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::uuid[])

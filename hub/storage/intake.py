@@ -47,9 +47,11 @@ WITH d AS (
     INSERT INTO document (id, kind, system_id, from_unit, from_code, document_no, doc_type, status_code,
                           version_no, refers_to, priority, lane, sha256, size, blob_id, dialect, needs_repair,
                           attachments, accepted_at, rendition_blob, rendition_sha256, rendition_size)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $37, $38, $39)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            $37, $38, $39)
 ), t AS (
-    INSERT INTO document_text (document_id, salt, code, subject, from_name, promulgated, type_name, description)
+    INSERT INTO document_text (document_id, salt, code, subject, from_name, promulgated, type_name,
+                               description)
     VALUES ($1, $20, $21, $22, $23, $24, $25, $26)
 )
 INSERT INTO delivery (id, document_id, kind, unit_id, system_id, addressed_as, state, lane, waits_for,
@@ -58,7 +60,8 @@ SELECT n.id, $1, $2, n.unit_id, n.system_id, string_to_array(n.addressed, E'\\n'
        n.parked_until, $19, n.alert_at, n.deadline_at, n.business_state
 FROM unnest($27::uuid[], $28::text[], $29::uuid[], $30::text[], $31::text[], $32::uuid[], $33::timestamptz[],
             $34::timestamptz[], $35::timestamptz[], $36::text[])
-     AS n(id, unit_id, system_id, addressed, state, waits_for, parked_until, alert_at, deadline_at, business_state)
+     AS n(id, unit_id, system_id, addressed, state, waits_for, parked_until, alert_at, deadline_at,
+          business_state)
 """
 REFUSED = """
 INSERT INTO refusal (id, system_id, sha256, code, field, at) VALUES ($1, $2, $3, $4, $5, hub_now())
@@ -104,7 +107,9 @@ class PgIntake:
         """Claim a submission key."""
         return await self._claim(RESERVE, *_key(key), document_id, receipt, accepted_at)
 
-    async def reserve_idempotency(self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime) -> bool:
+    async def reserve_idempotency(
+        self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime
+    ) -> bool:
         """Claim an Idempotency-Key."""
         return await self._claim(
             RESERVE_IDEMPOTENCY, system_id, key, submission.sha256, submission.recipients_sha256, at
@@ -115,14 +120,23 @@ class PgIntake:
     ) -> bool:
         """Claim a document key at a version."""
         return await self._claim(
-            RESERVE_DOCUMENT, key.unit_id, key.document_no, key.change_kind, version_no, sha256, document_id, at
+            RESERVE_DOCUMENT,
+            key.unit_id,
+            key.document_no,
+            key.change_kind,
+            version_no,
+            sha256,
+            document_id,
+            at,
         )
 
     async def insert(
         self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
     ) -> None:
         """Insert a document and its deliveries in one round trip."""
-        await self._connection.execute(INSERT, *_document(document), *_text(text), *_deliveries(deliveries), *_rendition(document))
+        await self._connection.execute(
+            INSERT, *_document(document), *_text(text), *_deliveries(deliveries), *_rendition(document)
+        )
 
     async def refused(
         self, refusal_id: UUID, *, system_id: UUID, code: str, sha256: bytes | None, field: str | None

@@ -22,7 +22,6 @@ from hub.ports.records import (
     SystemRecord,
 )
 
-
 DOCUMENT_COLUMNS = (
     "id, kind, system_id, from_unit, from_code, document_no, doc_type, status_code, version_no, refers_to, "
     "priority, lane, sha256, size, blob_id, dialect, needs_repair, rendition_blob, rendition_sha256, "
@@ -44,7 +43,13 @@ def prefixed(columns: str, alias: str, prefix: str = "") -> str:
 def attachments_to_json(attachments: tuple[AttachmentRecord, ...]) -> list[dict[str, object]]:
     """Return attachments as the JSON kept in `document.attachments`."""
     return [
-        {"index": a.index, "name": a.name, "media_type": a.media_type, "size": a.size, "sha256": a.sha256.hex()}
+        {
+            "index": a.index,
+            "name": a.name,
+            "media_type": a.media_type,
+            "size": a.size,
+            "sha256": a.sha256.hex(),
+        }
         for a in attachments
     ]
 
@@ -172,5 +177,3 @@ SYSTEM_COLUMNS = "id, name, adapter, dialects, policy, state"
 def count_of(status: str) -> int:
     """Return the number of rows in a command tag such as `UPDATE 3`."""
     return int(status.rsplit(" ", 1)[-1])
-
-

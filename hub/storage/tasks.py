@@ -32,7 +32,8 @@ RENEW = "UPDATE task SET lease_until = hub_now() + $3 WHERE id = $1 AND lease_to
 FINISH = "DELETE FROM task WHERE id = $1 AND lease_token = $2"
 # A task given back was not tried: only claims that ended in a lost lease or a verdict count.
 POSTPONE = """
-UPDATE task SET attempts = greatest(attempts - 1, 0), due_at = hub_now() + $3, last_error = $4, lease_owner = NULL, lease_until = NULL
+UPDATE task SET attempts = greatest(attempts - 1, 0), due_at = hub_now() + $3, last_error = $4,
+                lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_token = $2
 """
 NEGLECTED = """

@@ -46,8 +46,6 @@ _UNREACHABLE = (
 )
 
 
-
-
 class PgTransaction:
     """The repositories over one connection."""
 

@@ -98,7 +98,7 @@ def _from_failure(request: web.Request, error: Exception) -> HubError:
     if isinstance(error, BlobStoreError | OSError):
         log.error("storage_unavailable", error=type(error).__name__)
         return HubError("storage_unavailable", retry_after=TRY_AGAIN_S)
-    log.exception("call_failed", route=_route_of(request))
+    log.error("call_failed", route=_route_of(request), exc_info=error)
     return HubError("internal_error")
 
 

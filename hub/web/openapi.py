@@ -50,9 +50,7 @@ def _schemas() -> Json:
         if operation.body is not None and operation.body != "edxml":
             models.add(operation.body)
     ordered = sorted(models, key=lambda model: model.__name__)
-    _, definitions = models_json_schema(
-        [(model, "serialization") for model in ordered], ref_template=_REF
-    )
+    _, definitions = models_json_schema([(model, "serialization") for model in ordered], ref_template=_REF)
     found: Json = definitions["$defs"]
     return found
 

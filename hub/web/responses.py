@@ -13,7 +13,9 @@ from hub.web.models import ProblemDocument, ProblemIssue
 PROBLEM_TYPE = "application/problem+json"
 
 
-def json_response(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_response(
+    model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
     """Return a model as JSON."""
     body = model.model_dump_json().encode()
     return web.Response(body=body, status=status, content_type="application/json", headers=headers)
@@ -35,7 +37,8 @@ def problem_response(error: HubError, *, language: Language, trace_id: str) -> w
     issues = []
     if isinstance(error, MessageRefused):
         issues = [
-            ProblemIssue(code=i.code, path=i.path, text=i.vi if language == "vi" else i.en) for i in error.issues
+            ProblemIssue(code=i.code, path=i.path, text=i.vi if language == "vi" else i.en)
+            for i in error.issues
         ]
     problem = error.problem
     document = ProblemDocument(

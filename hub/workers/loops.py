@@ -13,8 +13,9 @@ once a second besides, for what other nodes left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -82,30 +83,25 @@ class Bell:
         return wait
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motions:
+    """The use cases that loops call; `listen` runs until cancelled."""
+
+    pump: OutboxPump
+    numbering: Numbering
+    sweeper: Sweeper
+    housekeeping: Housekeeping
+    verification: VerificationService
+    listen: Callable[[], Coroutine[None, None, None]]
+
+
 class Loops:
     """All loops of one node."""
 
-    def __init__(
-        self,
-        *,
-        bell: Bell,
-        broker: Broker,
-        pump: OutboxPump,
-        numbering: Numbering,
-        sweeper: Sweeper,
-        housekeeping: Housekeeping,
-        verification: VerificationService,
-        listen: Callable[[], Awaitable[None]],
-        verify_workers: int,
-    ) -> None:
+    def __init__(self, motions: Motions, *, bell: Bell, broker: Broker, verify_workers: int) -> None:
+        self._motions = motions
         self._bell = bell
         self._broker = broker
-        self._pump = pump
-        self._numbering = numbering
-        self._sweeper = sweeper
-        self._housekeeping = housekeeping
-        self._verification = verification
-        self._listen = listen
         self._verify_workers = verify_workers
 
     async def run(self) -> None:
@@ -118,18 +114,15 @@ class Loops:
             await asyncio.sleep(JANITOR_EVERY_S)
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._run_listener(), name="listen")
-            group.create_task(repeat("pump", self._pump.pump, pause=self._bell.pause(0)), name="pump")
-            group.create_task(
-                repeat("numbering", self._numbering.number, pause=self._bell.pause(1)), name="numbering"
-            )
-            group.create_task(repeat("sweep", self._sweeper.sweep, pause=sweep_pause), name="sweep")
-            group.create_task(repeat("janitor", self._housekeeping.tidy, pause=janitor_pause), name="janitor")
+            group.create_task(self._motions.listen(), name="listen")
+            group.create_task(repeat("pump", self._motions.pump.pump, pause=self._bell.pause(0)), name="pump")
+            number = self._motions.numbering.number
+            group.create_task(repeat("numbering", number, pause=self._bell.pause(1)), name="numbering")
+            group.create_task(repeat("sweep", self._motions.sweeper.sweep, pause=sweep_pause), name="sweep")
+            tidy = self._motions.housekeeping.tidy
+            group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
             for lane in LANES:
                 group.create_task(self._consume(f"{VERIFY}.{lane}"), name=f"consume-{lane}")
 
-    async def _run_listener(self) -> None:
-        await self._listen()
-
     async def _consume(self, topic: str) -> None:
-        await self._broker.consume(topic, self._verification.work, concurrency=self._verify_workers)
+        await self._broker.consume(topic, self._motions.verification.work, concurrency=self._verify_workers)

@@ -128,7 +128,5 @@ async def reject(request: web.Request) -> web.Response:
     """Give a delivery back for good, with a reason for its sender."""
     caller = await caller_of(request)
     said = await json_body(request, RejectRequest)
-    at = await request.app[SERVICES].inbox.reject(
-        caller, delivery_id(request), said.lease_token, said.reason
-    )
+    at = await request.app[SERVICES].inbox.reject(caller, delivery_id(request), said.lease_token, said.reason)
     return json_response(DeliveryState(delivery_id=delivery_id(request), state="rejected", at=at))

@@ -20,9 +20,7 @@ from hub.web.models import (
 def attachments(records: tuple[AttachmentRecord, ...]) -> list[AttachmentOut]:
     """Return the attachments of a document."""
     return [
-        AttachmentOut(
-            index=a.index, name=a.name, media_type=a.media_type, size=a.size, sha256=a.sha256.hex()
-        )
+        AttachmentOut(index=a.index, name=a.name, media_type=a.media_type, size=a.size, sha256=a.sha256.hex())
         for a in records
     ]
 

@@ -1,0 +1,66 @@
+"""The command line: `lienthong …`, thin commands over the composition root and the pure packages.
+
+Errors that a person can mend are one sentence in Vietnamese and one in English with a stable code, on
+standard error, and exit code 1 (2 for wrong arguments); a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+import typer
+
+from hub import __version__
+from hub.cli import files, node, registry
+from hub.cli.demo.command import demo
+from hub.cli.errors import explain
+
+USAGE: Final = 2
+VERDICT_USAGE: Final = 3
+INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    name="lienthong",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Liên thông: trục liên thông văn bản điện tử và ký số của tỉnh.",
+)
+app.command("demo")(demo)
+app.command("serve")(node.serve)
+app.command("migrate")(node.migrate_database)
+app.command("doctor")(node.doctor)
+app.command("validate")(files.validate)
+app.command("verify")(files.verify)
+app.add_typer(registry.agencies, name="agency")
+app.add_typer(registry.systems, name="system")
+
+
+@app.command("version")
+def version() -> None:
+    """Phiên bản đang cài (print the version)."""
+    print(f"lienthong {__version__}")
+
+
+def main() -> None:
+    """Run the command line; what a person can mend becomes a sentence and an exit code."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(_usage_code(sys.argv[1:]))
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        told = explain(error)
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        sys.exit(1)
+
+
+def _usage_code(arguments: list[str]) -> int:
+    # 1 and 2 are verdicts of these two: a wrong argument must not look like one (design section 7).
+    return VERDICT_USAGE if arguments[:1] in (["verify"], ["validate"]) else USAGE

@@ -1,0 +1,63 @@
+"""Errors that a person can mend, as sentences that say what to do."""
+
+from __future__ import annotations
+
+from hub.bootstrap import SchemaOutdated
+from hub.config import SettingsInvalid
+from hub.embedded.errors import EmbeddedPostgresError
+from hub.ports.blobs import BlobStoreError
+from hub.ports.unit_of_work import DatabaseUnavailable
+from hub.services.registry import RegistryError
+from hub.storage.migrate import MigrationError
+from hub.storage.pool import DatabaseUnfit
+from hub.storage.seal_keys import SealKeyError
+from hub.web.server import PortTaken
+
+
+def explain(error: BaseException) -> str | None:
+    """Return what to tell a person about an error, or None if it is a fault of the program."""
+    if isinstance(error, BaseExceptionGroup):
+        told = [text for text in map(explain, error.exceptions) if text is not None]
+        return "\n".join(dict.fromkeys(told)) if len(told) == len(error.exceptions) else None
+    if isinstance(error, RegistryError | EmbeddedPostgresError | MigrationError | DatabaseUnfit):
+        return _both(error.code, error.vi, error.en)
+    if isinstance(error, SettingsInvalid):
+        listed = "\n".join(f"  {option}: {text}" for option, text in error.problems)
+        return _both(error.code, "Cấu hình không hợp lệ:", "The settings cannot be used:") + f"\n{listed}"
+    return _plain(error)
+
+
+def _plain(error: BaseException) -> str | None:
+    match error:
+        case SchemaOutdated():
+            return _both(
+                "schema_outdated",
+                "Cơ sở dữ liệu chưa nâng cấp. Hãy chạy `lienthong migrate` rồi khởi động lại.",
+                "The database lacks migrations: run `lienthong migrate`, then start again.",
+            )
+        case DatabaseUnavailable():
+            return _both(
+                "database_unavailable",
+                "Không kết nối được cơ sở dữ liệu. Kiểm tra LIENTHONG_DATABASE_URL và máy chủ PostgreSQL.",
+                "The database cannot be reached: check LIENTHONG_DATABASE_URL and the PostgreSQL server.",
+            )
+        case PortTaken(host=host, port=port):
+            return _both(
+                "port_taken",
+                f"Không mở được cổng {host}:{port}. Chọn cổng khác bằng --port hoặc LIENTHONG_HTTP_PORT.",
+                f"{host}:{port} cannot be used: choose another with --port or LIENTHONG_HTTP_PORT.",
+            )
+        case SealKeyError():
+            return _both("seal_key_unusable", f"Không dùng được khóa của trục: {error}.", str(error))
+        case BlobStoreError():
+            return _both(
+                error.code,
+                f"Không dùng được kho tệp: {error}. Kiểm tra dung lượng và quyền ghi.",
+                f"The blob store cannot be used: {error}. Check its space and permissions.",
+            )
+        case _:
+            return None
+
+
+def _both(code: str, vi: str, en: str) -> str:
+    return f"{vi}\n{en} [{code}]"

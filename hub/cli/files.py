@@ -1,0 +1,72 @@
+"""`lienthong validate` and `lienthong verify`: files on the desk, without a hub."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.validate import run_validate
+from signing.command import run_verify
+
+FilesArgument = Annotated[list[str], typer.Argument(help="Các tệp.", metavar="FILE…")]
+
+
+class Language(StrEnum):
+    """Languages of answers."""
+
+    VI = "vi"
+    EN = "en"
+
+
+def validate(
+    files: FilesArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="In kết quả JSON.")] = False,
+    lang: Annotated[Language, typer.Option("--lang", help="Ngôn ngữ của câu trả lời.")] = Language.VI,
+) -> None:
+    """Kiểm tra tệp edXML: 0 hợp lệ, 1 bị từ chối, 3 không kiểm tra được (check edXML files)."""
+    raise typer.Exit(run_validate(files, as_json=as_json, lang=lang.value, out=sys.stdout, err=sys.stderr))
+
+
+def verify(
+    files: FilesArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="In kết quả JSON.")] = False,
+    no_trust: Annotated[
+        bool, typer.Option("--no-trust", help="Bỏ qua chuỗi chứng thực, thu hồi, thời hạn.")
+    ] = False,
+    trust: Annotated[Path | None, typer.Option("--trust", help="Thư mục chứng thư CA tin cậy.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Kiểm tra tại thời điểm (RFC 3339).")] = None,
+    content: Annotated[list[Path] | None, typer.Option("--content", help="Tệp được ký rời.")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", help="Tệp chính sách.")] = None,
+    show_personal: Annotated[bool, typer.Option("--show-personal", help="Không che số định danh.")] = False,
+) -> None:
+    """Kiểm tra chữ ký số: 0 hợp lệ, 1 không hợp lệ, 2 chưa đủ căn cứ, 3 lỗi (verify signatures)."""
+    raise typer.Exit(
+        run_verify(
+            [Path(name) for name in files],
+            as_json=as_json,
+            no_trust=no_trust,
+            trust=trust,
+            at=_moment(at),
+            content=content or [],
+            policy=policy,
+            show_personal=show_personal,
+            out=sys.stdout,
+            err=sys.stderr,
+        )
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        print(f"lienthong verify: --at {text!r} không phải thời điểm RFC 3339 [bad_time]", file=sys.stderr)
+        raise typer.Exit(3) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

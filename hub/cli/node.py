@@ -1,0 +1,80 @@
+"""`lienthong serve | migrate | doctor`: a node, its database, its health."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from hub.bootstrap import open_hub, serve_until
+from hub.cli.doctor import examine
+from hub.config import Settings, load_settings
+from hub.embedded.postgres import EmbeddedPostgres
+from hub.observability import logging
+from hub.storage.migrate import migrate
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Thư mục giữ toàn bộ dữ liệu (LIENTHONG_HOME).")
+]
+PortOption = Annotated[int | None, typer.Option("--port", help="Cổng HTTP (LIENTHONG_HTTP_PORT).")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Tệp cấu hình TOML (LIENTHONG_CONFIG).")]
+
+log = structlog.get_logger(__name__)
+
+
+def serve(
+    home: HomeOption = None,
+    port: PortOption = None,
+    host: Annotated[str | None, typer.Option("--host", help="Địa chỉ lắng nghe.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Chạy một nút của trục cho tới khi nhận SIGTERM hoặc Ctrl-C (run a node)."""
+    settings = load_settings(config=config, home=home, http_port=port, http_host=host)
+    logging.configure(level=settings.log_level, form=settings.log_format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.failpoint is not None:
+        log.warning("failpoint_armed", failpoint=settings.failpoint)
+    async with open_hub(settings) as hub:
+        await serve_until(hub, stop, on_ready=lambda url: log.info("listening", url=url))
+    log.info("stopped")
+
+
+def migrate_database(home: HomeOption = None, config: ConfigOption = None) -> None:
+    """Nâng cấp lược đồ cơ sở dữ liệu (bring the database to this version's schema)."""
+    settings = load_settings(config=config, home=home)
+    applied = asyncio.run(_migrate(settings))
+    for name in applied:
+        print(f"đã áp dụng / applied: {name}")
+    if not applied:
+        print("Lược đồ đã mới nhất / the schema is up to date")
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    if settings.database_url is not None:
+        return [m.name for m in await migrate(settings.database_url.get_secret_value())]
+    async with EmbeddedPostgres.borrow(settings.home) as dsn:
+        return [m.name for m in await migrate(dsn)]
+
+
+def doctor(home: HomeOption = None, config: ConfigOption = None) -> None:
+    """Kiểm tra môi trường và dữ liệu, nói cách sửa (say what is wrong and how to mend it)."""
+    settings = load_settings(config=config, home=home)
+    logging.configure(level="error", form="console")
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        mark = "✓" if finding.ok else "✗"
+        print(f"{mark} {finding.what}: {finding.vi}")
+        if not finding.ok:
+            print(f"    {finding.en}")
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)
