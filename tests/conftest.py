@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from hypothesis import HealthCheck, settings
@@ -17,3 +18,7 @@ for _name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+# Without this the first asynchronous test makes pytest-asyncio ask for "the current loop", which makes one
+# that nobody closes; its ResourceWarning would fail whatever test the garbage collector happens to run in.
+asyncio.set_event_loop(None)
