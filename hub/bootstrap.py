@@ -179,7 +179,7 @@ async def _assemble(
         verification=VerificationService(
             kit=kit,
             verifier=verifier,
-            pages=_NoPages(),
+            pages=verifier,
             limits=_format_limits(settings),
             owner=node,
         ),
@@ -218,11 +218,6 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         wakeups=listener,
         max_body_bytes=limits.body_bytes,
     )
-
-
-class _NoPages:
-    async def first_page_lines(self, path: Path) -> Sequence[str]:
-        return ()
 
 
 def trust_folder(settings: Settings) -> Path:

@@ -17,6 +17,8 @@ Points that are easily got wrong:
   deadline would be a way around the hold. ``resend_event`` chooses.
 * *withdraw* promises the sender that the body was not sent. From ``queued`` it is legal only while the body
   has never left (``may_withdraw``); afterwards a recall is the business of codes 13, 15 and 16.
+* *quarantine* holds a status whose document nobody has seen within 24 h: it was queued unread, a person
+  decides now.
 * *secrecy_found* leads to ``refused`` from every state in which the hub might still hand the body over,
   now or after a resend: the body is gone.
 """
@@ -60,6 +62,7 @@ class DeliveryEvent(StrEnum):
     RESEND = "resend"
     RESEND_HELD = "resend_held"
     SECRECY_FOUND = "secrecy_found"
+    QUARANTINE = "quarantine"
 
 
 _S, _E = DeliveryState, DeliveryEvent
@@ -81,6 +84,7 @@ TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = Mappi
         (_S.QUEUED, _E.GIVE_UP): _S.UNDELIVERABLE,
         (_S.QUEUED, _E.WITHDRAW): _S.WITHDRAWN,
         (_S.QUEUED, _E.SECRECY_FOUND): _S.REFUSED,
+        (_S.QUEUED, _E.QUARANTINE): _S.HELD,
         (_S.LEASED, _E.HAND_OVER): _S.HANDED_OVER,
         (_S.LEASED, _E.LEASE_EXPIRED): _S.QUEUED,
         (_S.LEASED, _E.DELIVERY_FAILED): _S.QUEUED,

@@ -1,4 +1,4 @@
-"""Verification in spawned processes that can be killed one by one.
+"""Verification, and reading of first pages, in spawned processes that can be killed one by one.
 
 Each worker is a process of its own with a pipe of its own: it gets one path at a time and answers with one
 report. A worker that dies loses exactly its job (`VerificationCrashed`); one that is too slow is killed
@@ -40,8 +40,9 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
+    # `name` is the file's name in its report; without one the job is to read the first page.
     path: Path
-    name: str
+    name: str | None
 
 
 class _Worker:
@@ -70,7 +71,7 @@ class _Worker:
             if await self._receive() != _READY:
                 raise VerificationCrashed
 
-    async def run(self, job: _Job, timeout_s: float) -> FileReport:
+    async def run(self, job: _Job, timeout_s: float) -> FileReport | tuple[str, ...]:
         """One job; the worker is unusable after any exception."""
         self.jobs += 1
         try:
@@ -81,7 +82,7 @@ class _Worker:
             raise VerificationTimedOut from error
         except OSError as error:
             raise VerificationCrashed from error
-        if not isinstance(answer, FileReport):
+        if not isinstance(answer, FileReport | tuple):
             raise VerificationCrashed
         return answer
 
@@ -160,15 +161,26 @@ class VerifierPool:
 
     async def verify(self, path: Path, *, name: str) -> FileReport:
         """The report on one file; waits for a free worker, then at most the time limit."""
+        report = await self._do(_Job(path=path, name=name))
+        if not isinstance(report, FileReport):
+            raise VerificationCrashed
+        return report
+
+    async def first_page_lines(self, path: Path) -> tuple[str, ...]:
+        """The lines of text on a PDF's first page, by the same workers and under the same limits."""
+        lines = await self._do(_Job(path=path, name=None))
+        return () if isinstance(lines, FileReport) else lines
+
+    async def _do(self, job: _Job) -> FileReport | tuple[str, ...]:
         await self.start()
         worker = await self._borrow()
         if worker is None:
             raise VerifierStopped
         healthy = False
         try:
-            report = await worker.run(_Job(path=path, name=name), self._timeout)
+            answer = await worker.run(job, self._timeout)
             healthy = worker.jobs < JOBS_PER_WORKER
-            return report
+            return answer
         except VerificationCrashed:
             if self._stopping.is_set():
                 raise VerifierStopped from None
@@ -266,6 +278,7 @@ def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None) -> Non
     """The child: limit, import, say so, then one job after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from signing.options import VerifyOptions  # noqa: PLC0415 - the parent must not pay for these imports
+    from signing.page_text import first_page_lines  # noqa: PLC0415
     from signing.trust import TrustStore  # noqa: PLC0415
     from signing.verify import verify_file  # noqa: PLC0415
     from signing.warm import warm_up  # noqa: PLC0415
@@ -279,6 +292,9 @@ def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None) -> Non
         pipe.send(_READY)
         while True:
             job = pipe.recv()
-            pipe.send(verify_file(job.path, name=job.name, options=options))
+            if job.name is None:
+                pipe.send(first_page_lines(job.path))
+            else:
+                pipe.send(verify_file(job.path, name=job.name, options=options))
     except (EOFError, BrokenPipeError):
         return

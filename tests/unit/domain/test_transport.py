@@ -46,6 +46,7 @@ EXPECTED = {
         "give_up": "undeliverable",
         "withdraw": "withdrawn",
         "secrecy_found": "refused",
+        "quarantine": "held",
     },
     "leased": {
         "hand_over": "handed_over",
