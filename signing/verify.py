@@ -8,9 +8,11 @@ own verdict INDETERMINATE. Files without a signature, of known or unknown kind, 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 
+from signing.errors import InputRefused
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
 from signing.pdf_verify import verify_pdf
@@ -24,10 +26,13 @@ from signing.report import (
     SubIndication,
     worst,
 )
+from signing.xml_verify import verify_xml
 
 __all__ = ["VerifyOptions", "sniff", "unfinished", "verify_bytes", "verify_file"]
 
 HEAD_BYTES = 1024
+# "<" in the encodings XML may come in, after a byte order mark or blanks
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<|\xff\xfe<\0|\xfe\xff\0<|<\0|\0<|Lo\xa7\x94")
 
 
 def verify_file(path: Path, *, name: str, options: VerifyOptions | None = None) -> FileReport:
@@ -61,8 +66,13 @@ def verify_bytes(
     try:
         if kind is FileFormat.PDF:
             signatures, findings, refused = verify_pdf(data, chosen)
+        elif kind is FileFormat.XML:
+            signatures, findings, is_edxml = verify_xml(data, chosen)
+            kind = FileFormat.EDXML if is_edxml else kind
         else:
             findings = (finding(Code.FORMAT_UNKNOWN),)
+    except InputRefused as refusal:
+        return _refused(name, digest, kind, refusal.finding)
     except (MemoryError, RecursionError) as error:
         return _unclear(name, digest, kind, Code.LIMIT_EXCEEDED, type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a verdict, never a traceback
@@ -91,6 +101,8 @@ def sniff(data: bytes) -> FileFormat:
     """What the bytes are."""
     if b"%PDF-" in data[:HEAD_BYTES]:
         return FileFormat.PDF
+    if _XML.match(data[:HEAD_BYTES]):
+        return FileFormat.XML
     return FileFormat.UNKNOWN
 
 

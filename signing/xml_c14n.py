@@ -1,0 +1,247 @@
+"""Canonical XML: libxml2 for whole documents, a writer of our own for everything else.
+
+libxml2 canonicalises a whole document fast and rightly. Through lxml a subtree is another matter: it is
+grafted onto a pretended root, and default namespaces of grandchildren come out wrong; xml: attributes of
+ancestors are not imported [C14N 1.0 §2.4]; node sets made by XPath filters cannot be given at all. For
+those the writer follows the specification node by node; the parts of a signature are small, and a large
+attachment is one text.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from signing.xml_parse import XML_NS
+
+_ALGORITHMS = {
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": (False, False, False),
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments": (False, True, False),
+    "http://www.w3.org/2006/12/xml-c14n11": (False, False, True),
+    "http://www.w3.org/2006/12/xml-c14n11#WithComments": (False, True, True),
+    "http://www.w3.org/2001/10/xml-exc-c14n#": (True, False, False),
+    "http://www.w3.org/2001/10/xml-exc-c14n#WithComments": (True, True, False),
+}
+INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One canonicalisation method with its parameters."""
+
+    exclusive: bool = False
+    comments: bool = False
+    version_11: bool = False
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeSet:
+    """A document or subtree, less whole subtrees, less what a filter hides."""
+
+    apex: etree._Element
+    whole_document: bool = False
+    without: set[etree._Element] = field(default_factory=set)
+    visible: Callable[[etree._Element], bool] | None = None
+    comments: bool = False
+
+
+def method(algorithm: str | None, prefixes: Iterable[str] = ()) -> Method | None:
+    """The method of that URI; None if it is unknown."""
+    known = _ALGORITHMS.get(algorithm or "")
+    if known is None:
+        return None
+    exclusive, comments, version_11 = known
+    return Method(exclusive=exclusive, comments=comments, version_11=version_11, prefixes=tuple(prefixes))
+
+
+def is_method(algorithm: str) -> bool:
+    """Whether the URI names a canonicalisation."""
+    return algorithm in _ALGORITHMS
+
+
+def canonical(element: etree._Element, how: Method) -> bytes:
+    """Canonical form of one element with all that is in it."""
+    return serialise(NodeSet(apex=element, comments=True), how)
+
+
+def serialise(nodes: NodeSet, how: Method) -> bytes:
+    """Canonical form of a node set."""
+    comments = how.comments and nodes.comments
+    if nodes.visible is not None or not nodes.whole_document:
+        return _Writer(nodes, how, comments=comments).run()
+    if nodes.without:
+        nodes = _pruned(nodes)
+    try:
+        return _by_library(nodes, how, comments=comments)
+    except etree.C14NError:
+        # libxml2 refuses relative namespace names; the specification does not.
+        return _Writer(nodes, how, comments=comments).run()
+
+
+def _by_library(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
+    target = nodes.apex.getroottree()
+    if how.exclusive:
+        made: bytes = etree.tostring(
+            target,
+            method="c14n",
+            exclusive=True,
+            with_comments=comments,
+            inclusive_ns_prefixes=list(how.prefixes) or None,
+        )
+        return made
+    return etree.tostring(target, method="c14n", exclusive=False, with_comments=comments)
+
+
+def _pruned(nodes: NodeSet) -> NodeSet:
+    """The same set over a copy of the document in which the left-out subtrees are gone."""
+    root = nodes.apex.getroottree().getroot()
+    twin = copy.deepcopy(nodes.apex.getroottree()).getroot()
+    pairs = {
+        old: new
+        for old, new in zip(root.iter(), twin.iter(), strict=True)
+        if old is nodes.apex or old in nodes.without
+    }
+    apex = pairs[nodes.apex]
+    for gone in nodes.without:
+        other = pairs.get(gone)
+        if other is not None and other is not apex:
+            _remove(other)
+    return NodeSet(apex=apex, whole_document=nodes.whole_document, comments=nodes.comments)
+
+
+def _remove(element: etree._Element) -> None:
+    """Take an element out; the text after it stays."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        before = element.getprevious()
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    element.tail = None
+    parent.remove(element)
+
+
+class _Writer:
+    """Canonical XML of a node set, by the book."""
+
+    def __init__(self, nodes: NodeSet, how: Method, *, comments: bool) -> None:
+        self._nodes, self._how, self._comments = nodes, how, comments
+        self._out: list[str] = []
+
+    def run(self) -> bytes:
+        """Write it all."""
+        apex = self._nodes.apex
+        if self._nodes.whole_document:
+            self._around(reversed(list(apex.itersiblings(preceding=True))), before=True)
+        self._element(apex, {}, inherited=True)
+        if self._nodes.whole_document:
+            self._around(apex.itersiblings(), before=False)
+        return "".join(self._out).encode()
+
+    def _around(self, siblings: Iterable[etree._Element], *, before: bool) -> None:
+        for node in siblings:
+            written = self._other(node)
+            if written:
+                self._out.append(written + "\n" if before else "\n" + written)
+
+    def _shown(self, element: etree._Element) -> bool:
+        return self._nodes.visible is None or self._nodes.visible(element)
+
+    def _other(self, node: etree._Element) -> str:
+        written = etree.tostring(node, encoding="unicode", with_tail=False)
+        if written.startswith("<!--"):
+            return written.replace("\r", "&#xD;") if self._comments else ""
+        return written if written.startswith("<?") else ""
+
+    def _element(self, element: etree._Element, rendered: dict[str, str], *, inherited: bool) -> None:
+        if element in self._nodes.without:
+            return
+        shown = self._shown(element)
+        inner = rendered
+        if shown:
+            inner = self._start(element, rendered, inherited=inherited)
+            if element.text:
+                self._out.append(_text(element.text))
+        for child in element:
+            if isinstance(child.tag, str):
+                self._element(child, inner, inherited=inherited and not shown)
+            elif shown:
+                self._out.append(self._other(child))
+            if shown and child.tail:
+                self._out.append(_text(child.tail))
+        if shown:
+            self._out.append(f"</{_name(element)}>")
+
+    def _start(self, element: etree._Element, rendered: dict[str, str], *, inherited: bool) -> dict[str, str]:
+        wanted = self._namespaces(element)
+        now = dict(rendered)
+        made = [f"<{_name(element)}"]
+        for prefix in sorted(wanted):
+            uri = wanted[prefix]
+            if now.get(prefix, "") != uri:
+                made.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
+                now[prefix] = uri
+        if not wanted.get("") and now.get("") and (element.nsmap.get(None) or "") == "":
+            made.append(' xmlns=""')
+            now[""] = ""
+        attributes = [(etree.QName(n), v) for n, v in element.attrib.items()]
+        if inherited:
+            attributes += self._imported(element)
+        for name, value in sorted(attributes, key=lambda pair: (pair[0].namespace or "", pair[0].localname)):
+            made.append(f' {_qualified(element, name)}="{_attribute(value)}"')
+        self._out.append("".join(made) + ">")
+        return now
+
+    def _namespaces(self, element: etree._Element) -> dict[str, str]:
+        scope = {p or "": u for p, u in element.nsmap.items() if p != "xml"}
+        if not self._how.exclusive:
+            return scope
+        used = {element.prefix or ""}
+        for name in element.attrib:
+            uri = etree.QName(name).namespace
+            if uri and uri != XML_NS:
+                used.add(_qualified(element, etree.QName(name)).split(":")[0])
+        used |= {"" if p == "#default" else p for p in self._how.prefixes}
+        return {p: u for p, u in scope.items() if p in used}
+
+    def _imported(self, element: etree._Element) -> list[tuple[etree.QName, str]]:
+        """xml: attributes of ancestors that are not written themselves."""
+        if self._how.exclusive:
+            return []
+        found: dict[str, str] = {}
+        for ancestor in element.iterancestors():
+            for name, value in ancestor.attrib.items():
+                is_id = self._how.version_11 and name == f"{{{XML_NS}}}id"
+                if name.startswith(f"{{{XML_NS}}}") and name not in element.attrib and not is_id:
+                    found.setdefault(name, value)
+        return [(etree.QName(n), v) for n, v in found.items()]
+
+
+def _name(element: etree._Element) -> str:
+    local = etree.QName(element).localname
+    return f"{element.prefix}:{local}" if element.prefix else local
+
+
+def _qualified(element: etree._Element, name: etree.QName) -> str:
+    if not name.namespace:
+        return name.localname
+    if name.namespace == XML_NS:
+        return f"xml:{name.localname}"
+    prefixes = sorted(p for p, u in element.nsmap.items() if u == name.namespace and p)
+    return f"{prefixes[0]}:{name.localname}" if prefixes else name.localname
+
+
+def _text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
+
+
+def _attribute(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return text.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")

@@ -1,0 +1,106 @@
+"""What of an XML document a signature really covers; against wrapping.
+
+Core validity says nothing about the place where an application reads. A signature passes only if it takes
+in the whole document (its own element and other signatures aside), or, where the root is the Signature
+itself, every data Object [design §7, --no-trust rule 3].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from signing.report import Coverage
+from signing.xades import NAMESPACES
+from signing.xml_parse import ID_ATTRIBUTES
+from signing.xmldsig import Core, Outcome, Reference, ds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The answer: how much, in words for the report, and what is missing."""
+
+    covers: Coverage
+    parts: tuple[str, ...]
+    missing: str | None = None
+
+
+def judge_scope(core: Core, root: etree._Element) -> Scope:
+    """How much of the document the signature's references take in."""
+    data = [r for r in core.references if not _is_properties(r)]
+    parts = tuple(_label(r) for r in data)
+    if any(r.external for r in data) and all(r.external for r in data):
+        return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
+    if any(r.filtered for r in data):
+        return Scope(covers=Coverage.UNCLEAR, parts=parts, missing="XPath")
+    if any(_takes_in(r, root) for r in data):
+        return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
+    missing = _uncovered(core, root, data)
+    if missing is None:
+        return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
+    return Scope(covers=Coverage.PARTIAL, parts=parts, missing=missing)
+
+
+def _is_properties(reference: Reference) -> bool:
+    tag = reference.element.tag if reference.element is not None else None
+    return tag in {f"{{{ns}}}SignedProperties" for ns in NAMESPACES}
+
+
+def _label(reference: Reference) -> str:
+    return reference.uri or ("/" if reference.uri == "" else "?")
+
+
+def _takes_in(reference: Reference, root: etree._Element) -> bool:
+    if reference.outcome not in {Outcome.GOOD, Outcome.CHANGED}:
+        return False
+    whole = reference.whole_document or reference.element is root
+    return whole and all(e.tag == ds("Signature") for e in reference.without)
+
+
+def _uncovered(core: Core, root: etree._Element, data: list[Reference]) -> str | None:
+    """The first thing in the document that is neither signed nor part of a signature."""
+    covered = {r.element for r in data if r.element is not None}
+    if root is core.signature:
+        objects = [o for o in root.findall(ds("Object")) if not _holds_properties(o)]
+        if not objects and not any(r.element is not None for r in data):
+            return "ds:Object"
+        loose = next((o for o in objects if not _object_covered(o, covered)), None)
+        return f"ds:Object {loose.get('Id', '')}".strip() if loose is not None else None
+    return _loose_part(root, covered)
+
+
+def _holds_properties(holder: etree._Element) -> bool:
+    children = [c for c in holder if isinstance(c.tag, str)]
+    return bool(children) and all(
+        etree.QName(c).localname == "QualifyingProperties" and etree.QName(c).namespace in NAMESPACES
+        for c in children
+    )
+
+
+def _object_covered(holder: etree._Element, covered: set[etree._Element]) -> bool:
+    if holder in covered:
+        return True
+    children = [c for c in holder if isinstance(c.tag, str)]
+    text = (holder.text or "") + "".join(c.tail or "" for c in holder)
+    return bool(children) and not text.strip() and all(c in covered for c in children)
+
+
+def _loose_part(root: etree._Element, covered: set[etree._Element]) -> str | None:
+    """A wrapper that says nothing by itself may stay unsigned; anything else may not."""
+    if root in covered or root.tag == ds("Signature"):
+        return None
+    children = [c for c in root if isinstance(c.tag, str)]
+    text = (root.text or "") + "".join(c.tail or "" for c in root)
+    attributes = [
+        a
+        for a in root.attrib
+        if a not in ID_ATTRIBUTES and not a.startswith("{http://www.w3.org/2001/XMLSchema-instance}")
+    ]
+    if text.strip() or attributes or not children:
+        return etree.QName(root).localname
+    for child in children:
+        missing = _loose_part(child, covered) if child not in covered else None
+        if missing is not None:
+            return missing
+    return None
