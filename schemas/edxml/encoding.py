@@ -14,6 +14,9 @@ from typing import Final
 from schemas.messages import refusal
 
 UTF8: Final = "utf-8"
+# What a declaration may say, in lower case.
+UTF8_NAMES: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "unicode"})
 _PROBE: Final = 4
 _UTF32_MARKS: Final = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _BARE_WIDE: Final = (b"<\x00", b"\x00<", b"\x00\x00")
@@ -26,9 +29,13 @@ class Transcoder:
         self._head = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self.encoding: str | None = None
+        self.passed = b""
 
     def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
-        """The next bytes in UTF-8; `final` flushes, and refuses half a character."""
+        """The next bytes in UTF-8; `final` flushes, and refuses half a character.
+
+        After a refusal `passed` is what could be read of this chunk.
+        """
         if self.encoding is None:
             chunk = self._head + chunk
             if len(chunk) < _PROBE and not final:
@@ -39,7 +46,8 @@ class Transcoder:
             return chunk
         try:
             return self._decoder.decode(chunk, final).encode(UTF8)
-        except UnicodeError:
+        except UnicodeDecodeError as error:
+            self.passed = error.object[: error.start].decode(error.encoding).encode(UTF8)
             raise refusal("not_xml", detail=("sai mã UTF-16", "broken UTF-16")) from None
 
     def _detect(self, head: bytes) -> bytes:

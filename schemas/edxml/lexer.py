@@ -24,6 +24,7 @@ import re
 from enum import Enum
 from typing import Final
 
+from schemas.edxml.encoding import UTF8_NAMES, UTF16_NAMES
 from schemas.limits import FormatLimits
 from schemas.messages import refusal
 
@@ -76,16 +77,18 @@ class Lexer:
         self._in_markup = 0
         self.markup_bytes = 0
         self.junk_bytes = 0
-        self.declared_encoding: str | None = None
+        self.declared_encoding = ""
         self._text_of: str | None = None
+        self.passed: list[bytes] = []
         self.names: set[tuple[str, str]] = set()
         self.undeclared: set[str] = set()
 
     def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
-        """The next bytes for the parser. Up to a few hundred bytes may be held back for the next call."""
+        """The next bytes for the parser; a few may wait. After a refusal `passed` is what came before."""
         data = self._held + chunk
         self._held = b""
         out: list[bytes] = []
+        self.passed = out
         position = 0
         if self._state is _State.PROLOG:
             start = self._prolog(data, final)
@@ -99,7 +102,7 @@ class Lexer:
                 break
             position = following
         if final:
-            out += (self._tag_bytes, self._held)
+            out += (bytes(self._tag_bytes), self._held)
             self._held = b""
         return b"".join(out)
 
@@ -125,7 +128,9 @@ class Lexer:
                 self._held = data
                 return None
             found = _ENCODING.search(data, start, max(end, start))
-            self.declared_encoding = found[1].decode("ascii").lower() if found else None
+            self.declared_encoding = found[1].decode("ascii").lower() if found else ""
+            if self.declared_encoding not in UTF8_NAMES | UTF16_NAMES:
+                raise refusal("encoding_unsupported", detail=self.declared_encoding)
             self.junk_bytes = start
         elif data[:start].strip():
             self.junk_bytes = start

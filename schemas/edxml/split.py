@@ -5,9 +5,9 @@
 
 `feed` takes chunks cut anywhere and raises `EdxmlRefused` as soon as the message cannot be accepted; it only
 computes and appends to files, so it may run on an event loop with chunks of 64 KB. `close` checks the end,
-looks into archives and may take long: call it in a thread. After a refusal, or `abort`, nothing stays open
-and no file of ours is left. Writing to the spool may raise OSError (disk full); the caller then calls
-`abort`.
+looks into archives and may take long: call it in a thread. The verdict does not depend on the cuts; of
+several faults close together either may be named. After a refusal, or `abort`, nothing stays open and no file
+of ours is left. Writing to the spool may raise OSError (disk full); the caller then calls `abort`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ from typing import Final
 from schemas.edxml.attachments import SplitAttachment, resolve_attachments
 from schemas.edxml.content import ContentSink, RawContent
 from schemas.edxml.dialect import PREFIX
-from schemas.edxml.encoding import UTF8, Transcoder
+from schemas.edxml.encoding import UTF8, UTF16_NAMES, Transcoder
 from schemas.edxml.lexer import Lexer
 from schemas.edxml.skeleton import Node, SkeletonBuilder, skeleton_too_large
-from schemas.issues import Issue
+from schemas.issues import EdxmlRefused, Issue
 from schemas.limits import DEFAULT_LIMITS, FormatLimits
 from schemas.messages import issue, refusal
 from schemas.safe_xml import FeedParser
 
 FEED_BYTES: Final = 64 * 1024
 _CONTENT: Final = "ContentTransferEncoded"
-_UTF8_NAMES: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
-_UTF16_NAMES: Final = frozenset({"utf-16", "utf16", "utf-16le", "utf-16be", "unicode"})
 # Each character reference costs the parser one event; in base64 only line breaks are honest ones.
 _REFERENCE_COST: Final = 4
 _BREAK_REFERENCES: Final = (b"&#13;", b"&#xD;", b"&#xd;", b"&#10;", b"&#xA;", b"&#xa;")
@@ -71,7 +69,7 @@ class EdxmlSplitter:
         try:
             self._count(chunk)
             for start in range(0, len(chunk), FEED_BYTES):
-                self._pass(self._transcoder.feed(chunk[start : start + FEED_BYTES]))
+                self._pass(chunk[start : start + FEED_BYTES])
         except BaseException:
             self.abort()
             raise
@@ -80,7 +78,7 @@ class EdxmlSplitter:
         """The message is complete. May be slow: archives are opened here."""
         self._alive()
         try:
-            self._pass(self._transcoder.feed(b"", final=True), final=True)
+            self._pass(b"", final=True)
             self._parser.close()
             return self._result()
         except BaseException:
@@ -131,11 +129,19 @@ class EdxmlSplitter:
         if self._fed > self._limits.message_bytes:
             raise refusal("message_too_large", limit=self._limits.message_bytes)
 
-    def _pass(self, data: bytes, *, final: bool = False) -> None:
+    def _pass(self, chunk: bytes, *, final: bool = False) -> None:
+        try:
+            data = self._transcoder.feed(chunk, final=final)
+        except EdxmlRefused:
+            # Whichever fault comes first in the message is the one to be told; so also below.
+            self._parse(self._transcoder.passed, final=False)
+            raise
+        self._parse(data, final=final)
+
+    def _parse(self, data: bytes, *, final: bool) -> None:
         if self._builder.in_content:
             data = self._lighten(data)
-        data = self._lexer.feed(data, final=final)
-        self._check_encoding()
+        data = self._lexed(data, final=final)
         if (
             self._lexer.markup_bytes + self._builder.text_bytes + self._reference_bytes
             > self._limits.skeleton_bytes
@@ -143,6 +149,13 @@ class EdxmlSplitter:
             raise skeleton_too_large(self._limits.skeleton_bytes)
         if data:
             self._parser.feed(data)
+
+    def _lexed(self, data: bytes, *, final: bool) -> bytes:
+        try:
+            return self._lexer.feed(data, final=final)
+        except EdxmlRefused:
+            self._parser.feed(b"".join(self._lexer.passed))
+            raise
 
     def _lighten(self, data: bytes) -> bytes:
         """Take line breaks out of pure base64: libxml2 makes one event of every line that ends in CR LF."""
@@ -154,11 +167,6 @@ class EdxmlSplitter:
                 data = data.translate(None, b"\r\n")
         self._reference_bytes += _REFERENCE_COST * data.count(b"&")
         return data
-
-    def _check_encoding(self) -> None:
-        declared = self._lexer.declared_encoding or ""
-        if declared not in _UTF8_NAMES and declared not in _UTF16_NAMES:
-            raise refusal("encoding_unsupported", detail=declared)
 
     def _result(self) -> SplitEdxml:
         root = self._builder.root
@@ -189,7 +197,7 @@ class EdxmlSplitter:
             for prefix in sorted(self._lexer.undeclared)
         ]
         actual = self._transcoder.encoding or UTF8
-        declared = lexer.declared_encoding or ""
-        if (declared in _UTF16_NAMES) != actual.startswith("utf-16") and declared:
+        declared = lexer.declared_encoding
+        if (declared in UTF16_NAMES) != actual.startswith("utf-16") and declared:
             found.append(issue("encoding_mismatch", value=declared.upper(), detail=actual.upper()))
         return found

@@ -6,6 +6,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ class Bench:
         splitter = EdxmlSplitter(spool=spool, limits=limits)
         bounds = [0, *sorted(cut for cut in cuts if 0 <= cut <= len(data)), len(data)]
         try:
-            for start, end in zip(bounds, bounds[1:], strict=False):
+            for start, end in pairwise(bounds):
                 splitter.feed(data[start:end])
             return splitter.close()
         except EdxmlRefused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # noqa: TID251 - our own bytes
 import string
 
 import pytest
@@ -11,10 +11,10 @@ from schemas.issues import EdxmlRefused
 from schemas.messages import CATALOGUE, issue, refusal, shown
 
 REQUIRED = (
-    "not_xml doctype_forbidden namespace_wrong from_missing to_missing response_for_missing document_id_missing "
-    "code_missing status_code_unknown business_type_unknown base64_invalid archive_unsafe "
-    "attachment_shape_unknown attachment_too_large too_many_attachments too_many_recipients skeleton_too_large "
-    "too_deep too_many_elements encoding_unsupported message_kind_unknown"
+    "not_xml doctype_forbidden namespace_wrong from_missing to_missing response_for_missing "
+    "document_id_missing code_missing status_code_unknown business_type_unknown base64_invalid "
+    "archive_unsafe attachment_shape_unknown attachment_too_large too_many_attachments too_many_recipients "
+    "too_deep skeleton_too_large too_many_elements encoding_unsupported message_kind_unknown"
 )
 
 
