@@ -22,6 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.run.stamp ## make the virtual environment and install the hub into it
+	@:
 
 run: install ## start the demonstration: a hub, its database and simulated agencies
 	@$(BIN)/lienthong demo $(ARGS)
@@ -45,8 +46,8 @@ format: $(VENV)/.dev.stamp ## format the code and repair what ruff can repair
 bench: install ## measure throughput and latency on this machine
 	@$(BIN)/lienthong bench $(ARGS)
 
-corpus: $(VENV)/.dev.stamp ## judge the corpus of signed files beside the repository
-	@$(BIN)/python -m pytest tests/corpus $(ARGS)
+corpus: $(VENV)/.dev.stamp ## judge the corpus of signed files beside the repository, and score the verdicts
+	@$(BIN)/python -m tests.corpus.score $(ARGS)
 
 faults: $(VENV)/.dev.stamp ## kill, stop and fill up whatever can be, and look at what survives
 	@$(BIN)/python -m pytest -m faults $(ARGS)

@@ -38,5 +38,11 @@ def test_self_is_not_a_parameter() -> None:
     ]
 
 
-def test_the_fixtures_of_a_test_are_not_counted() -> None:
-    assert list(problems(Path("tests/x.py"), "def f(a,b,c,d,e,f,g,h): ...\n")) == []
+@pytest.mark.parametrize("where", ["tests/unit/test_x.py", "hub/cli/x.py"])
+def test_the_fixtures_of_a_test_and_the_options_of_a_command_are_not_counted(where: str) -> None:
+    assert list(problems(Path(where), "def f(a,b,c,d,e,f,g,h): ...\n")) == []
+
+
+def test_an_exemption_stands_with_its_reason_on_the_line() -> None:
+    text = "def f(  # noqa: PLR0913 - the decree names eight fields\n    a,b,c,d,e,f,g,h): ...\n"
+    assert list(problems(Path("x.py"), text)) == []
