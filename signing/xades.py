@@ -107,8 +107,9 @@ def _named(holder: etree._Element, namespace: str) -> Iterator[Named]:
         entry = certificate.find(f"{{{namespace}}}CertDigest")
         if entry is None:
             continue
-        method = entry.find(ds("DigestMethod"))
-        value = decode(text_of(entry.find(ds("DigestValue"))))
+        # version 1.1.1 has these two in its own namespace
+        parts = {etree.QName(e).localname: e for e in entry if isinstance(e.tag, str)}
+        method, value = parts.get("DigestMethod"), decode(text_of(parts.get("DigestValue")))
         if value is None:
             continue
         serial, issuer = _issuer_serial(certificate, namespace)

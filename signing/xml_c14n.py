@@ -138,6 +138,8 @@ class _Writer:
     def run(self) -> bytes:
         """Write it all."""
         apex = self._nodes.apex
+        if any(a in self._nodes.without for a in apex.iterancestors()):
+            return b""
         if self._nodes.whole_document:
             self._around(reversed(list(apex.itersiblings(preceding=True))), before=True)
         self._element(apex, {}, inherited=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from signing.algorithms import digest
 from signing.judgement import Judgement
 from signing.messages import Code
-from signing.report import SubIndication
 from signing.xades import V141, Properties
 from signing.xml_c14n import is_method
 from signing.xmldsig import decode, digest_name, ds, text_of
@@ -21,12 +20,7 @@ def judge_policy(judgement: Judgement, read: Properties) -> None:
     identifier = read.first("SignaturePolicyId")
     if identifier is None:
         return
-    transforms = [t.get("Algorithm", "") for t in identifier.iter(ds("Transform"))]
-    odd = next((t for t in transforms if not is_method(t)), None)
-    if odd is not None:
-        judgement.doubt(
-            SubIndication.SIGNATURE_POLICY_NOT_AVAILABLE, Code.SIGNATURE_POLICY_DIFFERS, detail=odd
-        )
+    if any(not is_method(t.get("Algorithm", "")) for t in identifier.iter(ds("Transform"))):
         return
     entry = identifier.find(f"{{{read.namespace}}}SigPolicyHash")
     if entry is None or read.unsigned is None:

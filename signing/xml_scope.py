@@ -73,7 +73,7 @@ def _uncovered(core: Core, root: etree._Element, data: list[Reference]) -> str |
 def _holds_properties(holder: etree._Element) -> bool:
     children = [c for c in holder if isinstance(c.tag, str)]
     return bool(children) and all(
-        etree.QName(c).localname == "QualifyingProperties" and etree.QName(c).namespace in NAMESPACES
+        c.tag in {ds("SignatureProperties"), *(f"{{{ns}}}QualifyingProperties" for ns in NAMESPACES)}
         for c in children
     )
 

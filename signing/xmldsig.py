@@ -380,6 +380,11 @@ def _filter2(nodes: NodeSet, transform: etree._Element, target: _Target) -> None
             raise Unusable("XPath filter") from error
         found = [e for e in result if isinstance(e, etree._Element)] if isinstance(result, list) else []  # noqa: SLF001
         steps.append((part.get("Filter", ""), set(found), text_of(part).strip() == "/"))
+    if len(steps) == 1 and steps[0][0] == "intersect" and len(steps[0][1]) == 1 and nodes.whole_document:
+        # One subtree of the document: the same as a reference to it.
+        nodes.apex, nodes.whole_document = next(iter(steps[0][1])), False
+        target.element, target.whole_document = nodes.apex, False
+        return
     if len(steps) == 1 and steps[0][0] == "subtract" and all(e.tag == ds("Signature") for e in steps[0][1]):
         nodes.without |= steps[0][1]
         return
