@@ -129,7 +129,7 @@ def _encapsulated(signed_data: cms.SignedData) -> tuple[bytes | None, str]:
     inner = signed_data["encap_content_info"]
     content_type = str(inner["content_type"].native)
     content = inner["content"]
-    if content.native is None and not content.contents:
+    if isinstance(content, core.Void):
         return None, content_type
     if isinstance(content, core.ParsableOctetString | core.OctetString):
         return bytes(content), content_type
@@ -196,8 +196,12 @@ def check_signer(
     digest_of: DigestOf,
     *,
     more_certificates: Iterable[x509.Certificate] = (),
+    counter: bool = False,
 ) -> SignerCheck:
-    """Judge one SignerInfo; `digest_of` gives the digest of what must have been signed."""
+    """Judge one SignerInfo; `digest_of` gives the digest of what must have been signed.
+
+    A counter-signature has no content-type attribute [RFC 5652 §11.4].
+    """
     signed, unsigned, has_attributes = {}, {}, False
     try:
         if signer_info["signed_attrs"].contents:
@@ -224,7 +228,9 @@ def check_signer(
         signed=signed,
         unsigned=unsigned,
         value=value,
-        content_type_matches=not has_attributes or _content_type_matches(signed, message.content_type),
+        content_type_matches=counter
+        or not has_attributes
+        or _content_type_matches(signed, message.content_type),
     )
     if not digest_name or scheme is None:
         return check(unknown_algorithm=unknown or digest_oid)

@@ -9,7 +9,7 @@ verdict stands first in the list.
 from __future__ import annotations
 
 from signing.messages import Code, finding
-from signing.report import Finding, Indication, Severity, SubIndication
+from signing.report import Finding, Indication, Severity, SignatureReport, SubIndication
 
 
 class Judgement:
@@ -19,6 +19,17 @@ class Judgement:
         self._failed: SubIndication | None = None
         self._doubted: SubIndication | None = None
         self._findings: list[Finding] = []
+
+    @classmethod
+    def over(cls, report: SignatureReport, more: Judgement) -> Judgement:
+        """The verdict of a finished report together with more findings."""
+        both = cls()
+        both._failed = report.sub_indication if report.indication is Indication.TOTAL_FAILED else None
+        both._doubted = report.sub_indication if report.indication is Indication.INDETERMINATE else None
+        both._failed, both._doubted = both._failed or more._failed, both._doubted or more._doubted
+        for item in (*more.findings, *report.findings):
+            both._add(item)
+        return both
 
     def fail(self, sub: SubIndication, code: Code, /, **values: object) -> None:
         """The signature does not hold."""

@@ -12,6 +12,9 @@ import re
 import time
 from pathlib import Path
 
+from signing.asic_container import looks_like
+from signing.asic_verify import verify_asic
+from signing.cms_verify import is_cms, verify_cms
 from signing.errors import InputRefused
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
@@ -69,6 +72,11 @@ def verify_bytes(
         elif kind is FileFormat.XML:
             signatures, findings, is_edxml = verify_xml(data, chosen)
             kind = FileFormat.EDXML if is_edxml else kind
+        elif kind in {FileFormat.ASICE, FileFormat.ASICS}:
+            judged = verify_asic(data, kind, chosen)
+            signatures, findings, refused = judged.signatures, judged.findings, judged.refused
+        elif kind is FileFormat.CMS:
+            signatures = verify_cms(data, chosen)
         else:
             findings = (finding(Code.FORMAT_UNKNOWN),)
     except InputRefused as refusal:
@@ -99,10 +107,14 @@ def unfinished(name: str, *, sha256: str, code: Code) -> FileReport:
 
 def sniff(data: bytes) -> FileFormat:
     """What the bytes are."""
+    if is_cms(data):
+        return FileFormat.CMS
     if b"%PDF-" in data[:HEAD_BYTES]:
         return FileFormat.PDF
     if _XML.match(data[:HEAD_BYTES]):
         return FileFormat.XML
+    if data.startswith(b"PK\x03\x04"):
+        return looks_like(data)
     return FileFormat.UNKNOWN
 
 
