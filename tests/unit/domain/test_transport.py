@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 
 from hub.domain.transport import (
@@ -78,15 +76,20 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("state", "event"), list(product(DeliveryState, DeliveryEvent)))
-def test_every_pair_of_state_and_event_is_decided(state: DeliveryState, event: DeliveryEvent) -> None:
-    expected = EXPECTED[state.value].get(event.value)
-    if expected is not None:
-        assert advance(state, event) == expected
-    else:
-        with pytest.raises(IllegalTransition) as caught:
-            advance(state, event)
-        assert (caught.value.state, caught.value.event) == (state, event)
+def moves_from(state: DeliveryState) -> dict[str, str]:
+    """What each event makes of a state, by asking for every event."""
+    moves = {}
+    for event in DeliveryEvent:
+        try:
+            moves[event.value] = advance(state, event).value
+        except IllegalTransition:
+            continue
+    return moves
+
+
+@pytest.mark.parametrize("state", list(DeliveryState))
+def test_every_event_is_decided_in_every_state(state: DeliveryState) -> None:
+    assert moves_from(state) == EXPECTED[state.value]
 
 
 def test_open_and_ended_states_divide_all_states() -> None:
@@ -134,6 +137,7 @@ def test_an_illegal_move_of_a_held_delivery_says_that_it_is_not_open() -> None:
     with pytest.raises(IllegalTransition) as caught:
         advance(DeliveryState.HELD, DeliveryEvent.LEASE)
     assert caught.value.code == "delivery_not_open"
+    assert (caught.value.state, caught.value.event) == (DeliveryState.HELD, DeliveryEvent.LEASE)
 
 
 def test_the_deadline_runs_wherever_a_checked_document_waits() -> None:

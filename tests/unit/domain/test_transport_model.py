@@ -173,5 +173,5 @@ class DeliveryMachine(RuleBasedStateMachine):
             assert self.state in ENDED_STATES
 
 
-DeliveryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+DeliveryMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=60, deadline=None)
 TestDelivery = DeliveryMachine.TestCase
