@@ -69,7 +69,7 @@ $(VENV)/.made.stamp: tools/make_venv.sh
 $(VENV)/.run.stamp: $(VENV)/.made.stamp requirements/run.lock pyproject.toml
 	@echo "Đang cài thư viện / installing dependencies …"
 	@$(PIP) install --require-hashes --requirement requirements/run.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.lock

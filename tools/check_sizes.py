@@ -1,7 +1,7 @@
 """Files small enough to hold in the head: modules ≤ 500 lines, functions ≤ 80, parameters ≤ 7.
 
-Not counted are a test's parameters (its fixtures), those of a typer command (its options), and a function whose
-`def` says `noqa: PLR0913` with the reason.
+Not counted are a test's parameters (its fixtures), those of a typer command (its options), and a function
+whose `def` says `noqa: PLR0913` with the reason.
 """
 
 from __future__ import annotations
