@@ -117,6 +117,11 @@ def is_zip_type(declared: str) -> bool:
     return _canonical(declared) == ZIP or _canonical(declared) == "zip"
 
 
+def honest_type(declared: str, name: str) -> str:
+    """Never application/zip under another name: the national SDK would unzip it and fail [SDK reader]."""
+    return OCTETS if is_zip_type(declared) and not name.lower().endswith("zip") else declared
+
+
 def agrees(declared: str, media_type: str) -> bool:
     """Whether a declared type is no lie. One that says nothing never lies; text has many names."""
     said = _canonical(declared)

@@ -33,6 +33,7 @@ from schemas.edxml.read_document import HEADER_MANY, HEADER_SINGLE, read_documen
 from schemas.edxml.skeleton import QCVN_NAMESPACE, Node
 from schemas.edxml.split import SplitEdxml
 from schemas.issues import EdxmlRefused, Issue
+from schemas.media import honest_type
 from schemas.messages import refusal
 from schemas.names import is_plain
 
@@ -215,9 +216,8 @@ def _info(each: SplitAttachment) -> AttachmentInfo:
 
 def _content_type(each: SplitAttachment) -> str:
     """The declared type, unless there is none or it would mislead a reader."""
-    if each.needs_repair or each.was_zipped or not each.declared_type:
-        return each.media_type
-    return each.declared_type
+    misled = each.needs_repair or each.was_zipped or not each.declared_type
+    return honest_type(each.media_type if misled else each.declared_type, each.name)
 
 
 def _file(each: SplitAttachment) -> AttachmentFile:

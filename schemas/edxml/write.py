@@ -36,7 +36,7 @@ from schemas.edxml.model import (
 )
 from schemas.edxml.skeleton import QCVN_NAMESPACE
 from schemas.issues import Issue
-from schemas.media import BY_EXTENSION, OCTETS, is_zip_type
+from schemas.media import BY_EXTENSION, OCTETS, honest_type
 from schemas.messages import issue
 from schemas.names import extension, is_plain, safe_name
 
@@ -295,11 +295,8 @@ def _attachment_name(attachment: AttachmentInfo, index: int) -> str:
 
 
 def _content_type(attachment: AttachmentInfo) -> str:
-    """Never application/zip under another name: the SDK would unzip what is no archive and fail."""
-    declared = attachment.content_type
-    if declared and (not is_zip_type(declared) or attachment.name.lower().endswith("zip")):
-        return declared
-    return BY_EXTENSION.get(extension(attachment.name), OCTETS)
+    declared = attachment.content_type or BY_EXTENSION.get(extension(attachment.name), OCTETS)
+    return honest_type(declared, attachment.name)
 
 
 def _date(value: DateText) -> str:
