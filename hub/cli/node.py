@@ -9,6 +9,7 @@ from typing import Annotated
 
 import structlog
 import typer
+import uvloop
 
 from hub.bootstrap import open_hub, serve_until
 from hub.cli.doctor import examine
@@ -35,7 +36,8 @@ def serve(
     """Chạy một nút của trục cho tới khi nhận SIGTERM hoặc Ctrl-C (run a node)."""
     settings = load_settings(config=config, home=home, http_port=port, http_host=host)
     logging.configure(level=settings.log_level, form=settings.log_format)
-    asyncio.run(_serve(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:

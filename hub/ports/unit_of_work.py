@@ -130,8 +130,8 @@ class DocumentRepo(Protocol):
 class DeliveryRepo(Protocol):
     """Deliveries: locked, advanced and written back by the services."""
 
-    async def lock(self, delivery_id: UUID) -> DeliveryRecord | None:
-        """Return a delivery under a row lock held until the transaction ends, or None."""
+    async def lock(self, delivery_id: UUID) -> tuple[DeliveryRecord, datetime] | None:
+        """Return a delivery under a row lock held until the transaction ends, and `hub_now()`; or None."""
 
     async def get(self, delivery_id: UUID) -> DeliveryRecord | None:
         """Return a delivery without locking, or None."""

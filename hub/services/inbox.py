@@ -32,7 +32,7 @@ from hub.domain.transport import (
     advance,
     is_repeat,
 )
-from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, Offer
+from hub.ports.records import DeliveryRecord, DocumentRecord, NewEvent, Offer
 from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
 from hub.services.journal import Journal
@@ -85,8 +85,7 @@ class InboxService:
         """
         length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
         async with self._uow.begin() as tx:
-            delivery = await self._locked(tx, caller, delivery_id)
-            now = await tx.deliveries.hub_time()
+            delivery, now = await self._locked(tx, caller, delivery_id)
             if delivery.state in LEASED_STATES:
                 if delivery.lease_until is not None and delivery.lease_until > now:
                     raise Refusal("lease_held", params={"until": delivery.lease_until.isoformat()})
@@ -152,12 +151,14 @@ class InboxService:
         """Record that the whole content was sent. Silent if the lease has changed hands meanwhile."""
         self._failpoints.hit("after_handover_before_record")
         async with self._uow.begin() as tx:
-            delivery = await tx.deliveries.lock(delivery_id)
-            if delivery is None or delivery.system_id != caller.system_id or delivery.lease_token != token:
+            locked = await tx.deliveries.lock(delivery_id)
+            if locked is None:
+                return
+            delivery, now = locked
+            if delivery.system_id != caller.system_id or delivery.lease_token != token:
                 return
             if delivery.state is not DeliveryState.LEASED:
                 return
-            now = await tx.deliveries.hub_time()
             changed = replace(
                 delivery, state=advance(delivery.state, DeliveryEvent.HAND_OVER), handed_over_at=now
             )
@@ -169,15 +170,12 @@ class InboxService:
                     )
                 ]
             )
-            # What waited for this hand-over (a status, an update) may now be offered.
-            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
 
     async def renew(self, caller: Caller, delivery_id: UUID, token: int, seconds: int | None) -> datetime:
         """Prolong the current lease and return its new end. Raises Refusal as `lease`, or `lease_lost`."""
         length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
         async with self._uow.begin() as tx:
-            delivery = await self._locked(tx, caller, delivery_id)
-            now = await tx.deliveries.hub_time()
+            delivery, now = await self._locked(tx, caller, delivery_id)
             _current_lease(delivery, token)
             changed = replace(delivery, lease_until=now + length)
             await tx.deliveries.save([changed])
@@ -191,14 +189,13 @@ class InboxService:
                 (rejected, refused or withdrawn before).
         """
         async with self._uow.begin() as tx:
-            delivery = await self._locked(tx, caller, delivery_id)
+            delivery, now = await self._locked(tx, caller, delivery_id)
             # A delivery belongs to one system for life, so every token up to the current one was given to it.
             given = range(1, delivery.lease_token + 1)
             if leases.token_to_confirm(token, given_to_system=given) is leases.TokenVerdict.LOST:
                 raise Refusal("lease_lost")
             if is_repeat(delivery.state, DeliveryEvent.CONFIRM):
                 return delivery.ended_at or delivery.created_at
-            now = await tx.deliveries.hub_time()
             late = delivery.state is DeliveryState.UNDELIVERABLE
             changed = replace(
                 delivery,
@@ -210,7 +207,6 @@ class InboxService:
             await tx.deliveries.save([changed])
             kind = EventKind.DELIVERY_CONFIRMED_LATE if late else EventKind.DELIVERY_CONFIRMED
             await tx.events.add([self._journal.delivery(kind, changed, at=now, facts={"lease_token": token})])
-            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
         self._failpoints.hit("after_confirm_before_answer")
         return now
 
@@ -223,10 +219,9 @@ class InboxService:
         if not reason.strip():
             raise Refusal("reason_missing")
         async with self._uow.begin() as tx:
-            delivery = await self._locked(tx, caller, delivery_id)
+            delivery, now = await self._locked(tx, caller, delivery_id)
             if is_repeat(delivery.state, DeliveryEvent.REJECT):
                 return delivery.ended_at or delivery.created_at
-            now = await tx.deliveries.hub_time()
             _current_lease(delivery, token)
             changed = replace(
                 delivery,
@@ -243,15 +238,16 @@ class InboxService:
                 reason=reason.strip(),
             )
             await tx.events.add([event])
-            await tx.outbox.add([Hint(topic="inbox", ref=changed.system_id)])
         return now
 
-    async def _locked(self, tx: Transaction, caller: Caller, delivery_id: UUID) -> DeliveryRecord:
-        delivery = await tx.deliveries.lock(delivery_id)
+    async def _locked(
+        self, tx: Transaction, caller: Caller, delivery_id: UUID
+    ) -> tuple[DeliveryRecord, datetime]:
+        locked = await tx.deliveries.lock(delivery_id)
         # A delivery of another system is as unknown as one that does not exist.
-        if delivery is None or delivery.system_id != caller.system_id:
+        if locked is None or locked[0].system_id != caller.system_id:
             raise Refusal("delivery_unknown")
-        return delivery
+        return locked
 
     async def _expire(self, tx: Transaction, delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
         changed, event = expire_lease(delivery, now, self._journal)

@@ -25,7 +25,7 @@ from hub.storage.rows import (
 )
 
 GET = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = $1"
-LOCK = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = $1 FOR UPDATE"
+LOCK = f"SELECT {DELIVERY_COLUMNS}, hub_now() AS now FROM delivery WHERE id = $1 FOR UPDATE"
 LOCK_OF_DOCUMENT = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id FOR UPDATE
 """
@@ -113,10 +113,10 @@ class PgDeliveries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def lock(self, delivery_id: UUID) -> DeliveryRecord | None:
-        """Return a delivery under a row lock."""
+    async def lock(self, delivery_id: UUID) -> tuple[DeliveryRecord, datetime] | None:
+        """Return a delivery under a row lock, and the hub's time."""
         row = await self._connection.fetchrow(LOCK, delivery_id)
-        return None if row is None else delivery(row)
+        return None if row is None else (delivery(row), row["now"])
 
     async def get(self, delivery_id: UUID) -> DeliveryRecord | None:
         """Return a delivery without locking."""

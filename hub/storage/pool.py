@@ -50,6 +50,19 @@ class DatabaseUnfit(Exception):
         )
 
 
+class _HubConnection(asyncpg.Connection):  # not generic at run time
+    """A pooled connection that needs no cleaning between uses.
+
+    The hub keeps nothing in a session: no LISTEN, no advisory lock, no SET, no cursor outside a transaction
+    on pooled connections. An open transaction is rolled back by the driver all the same. This saves a round
+    trip for every use of a connection.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing to reset."""
+        return ""
+
+
 async def create_pool(
     dsn: str,
     *,
@@ -67,6 +80,7 @@ async def create_pool(
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=statement_timeout_s + COMMAND_GRACE_S,
         init=_prepare,
+        connection_class=_HubConnection,
         server_settings={
             "application_name": application_name,
             "timezone": "UTC",

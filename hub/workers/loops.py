@@ -32,6 +32,8 @@ from hub.services.verification import VerificationService
 log = structlog.get_logger(__name__)
 
 FALLBACK_S: Final = 1.0
+PUMP_GATHER_S: Final = 0.005
+NUMBER_GATHER_S: Final = 0.1
 SWEEP_EVERY_S: Final = 1.0
 JANITOR_EVERY_S: Final = 600.0
 AFTER_FAILURE_S: Final = 1.0
@@ -70,14 +72,16 @@ class Bell:
         for event in self._events:
             event.set()
 
-    def pause(self, place: int) -> Callable[[], Awaitable[None]]:
-        """Return a pause that ends when the bell rings, or after a second."""
+    def pause(self, place: int, *, gather_s: float) -> Callable[[], Awaitable[None]]:
+        """Return a pause that ends `gather_s` after the bell rings, or after a second without it."""
         event = self._events[place]
 
         async def wait() -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FALLBACK_S):
                     await event.wait()
+            # Under load one round serves many commits.
+            await asyncio.sleep(gather_s)
             event.clear()
 
         return wait
@@ -115,9 +119,15 @@ class Loops:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(self._motions.listen(), name="listen")
-            group.create_task(repeat("pump", self._motions.pump.pump, pause=self._bell.pause(0)), name="pump")
+            group.create_task(
+                repeat("pump", self._motions.pump.pump, pause=self._bell.pause(0, gather_s=PUMP_GATHER_S)),
+                name="pump",
+            )
             number = self._motions.numbering.number
-            group.create_task(repeat("numbering", number, pause=self._bell.pause(1)), name="numbering")
+            group.create_task(
+                repeat("numbering", number, pause=self._bell.pause(1, gather_s=NUMBER_GATHER_S)),
+                name="numbering",
+            )
             group.create_task(repeat("sweep", self._motions.sweeper.sweep, pause=sweep_pause), name="sweep")
             tidy = self._motions.housekeeping.tidy
             group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
