@@ -35,6 +35,7 @@ check: $(VENV)/.dev.stamp ## formatting, lint, types, import direction, sizes, w
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(CODE)
+	$(BIN)/mypy --strict --explicit-package-bases tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.check_sizes
 	$(BIN)/python -m tools.check_repo

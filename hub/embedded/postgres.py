@@ -68,6 +68,8 @@ SERVER_OPTIONS: Final[Mapping[str, str]] = {
     "max_wal_size": "512MB",
     "min_wal_size": "80MB",
     "max_parallel_workers_per_gather": "0",  # the hub's queries are short; saves shared memory segments
+    # Not /dev/shm: it may be tiny in a container, and systemd empties it when an ordinary user logs out.
+    "dynamic_shared_memory_type": "mmap",
     "jit": "off",
     "logging_collector": "off",
     "log_destination": "stderr",
