@@ -33,6 +33,7 @@ OID_COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
 OID_REVOCATION_VALUES = "1.2.840.113549.1.9.16.2.24"
 OID_ADOBE_REVOCATION = "1.2.840.113583.1.1.8"
 
+MAX_NESTING = 8
 DigestOf = Callable[[str], bytes | None]
 
 
@@ -126,15 +127,22 @@ def _short(error: Exception) -> str:
 
 
 def _encapsulated(signed_data: cms.SignedData) -> tuple[bytes | None, str]:
-    inner = signed_data["encap_content_info"]
-    content_type = str(inner["content_type"].native)
-    content = inner["content"]
-    if isinstance(content, core.Void):
+    """Content and its type, read by tags: the library's own reading trips over constructed strings."""
+    parts = list(elements(signed_data["encap_content_info"].contents or b""))
+    content_type = str(cms.ContentType.load(parts[0]).native)
+    if len(parts) < 2:
         return None, content_type
-    if isinstance(content, core.ParsableOctetString | core.OctetString):
-        return bytes(content), content_type
+    inner = parser.parse(parts[1])[4]
     # PKCS#7 1.5 wraps the content in its own type; what is signed is the value without tag and length.
-    return bytes(content.contents or b""), content_type
+    return _octets(inner) if inner[:1] in {b"\x04", b"\x24"} else bytes(parser.parse(inner)[4]), content_type
+
+
+def _octets(der: bytes, depth: int = 0) -> bytes:
+    """An OCTET STRING's value, its pieces put together where it is constructed [X.690 §8.7]."""
+    _, is_constructed, _, _, contents, _ = parser.parse(der)
+    if not is_constructed or depth > MAX_NESTING:
+        return bytes(contents)
+    return b"".join(_octets(piece, depth + 1) for piece in elements(contents))
 
 
 def elements(contents: bytes) -> Iterator[bytes]:
