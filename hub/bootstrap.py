@@ -22,7 +22,9 @@ from aiohttp import web
 
 from hub.broker.in_process import InProcessBroker
 from hub.config import Settings
+from hub.domain.deadlines import Allowance
 from hub.domain.ids import Uuid7Factory
+from hub.domain.leases import LeaseRules
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability.failpoints import Failpoints
 from hub.ports.unit_of_work import UnitOfWork
@@ -39,6 +41,7 @@ from hub.services.kit import Kit
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
+from hub.services.rules import IntakeFloor, Rules, TransferRules
 from hub.services.slots import Slots
 from hub.services.statuses import StatusService
 from hub.services.sweeper import Sweeper
@@ -55,11 +58,22 @@ from hub.web.server import serve_http
 from hub.workers.loops import Bell, Loops, Motions
 from hub.workers.verifier_pool import VerifierPool
 from schemas.limits import FormatLimits
+from signing.errors import SigningError
+from signing.trust import TrustStore
 
 log = structlog.get_logger(__name__)
 
 HOME_MODE = 0o700
 SHARED_SPOOL_AGE = timedelta(hours=1)
+
+
+class TrustUnusable(Exception):
+    """The folder of trusted CA certificates holds something that is none."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder}: {reason}")
+        self.folder = folder
+        self.reason = reason
 
 
 class SchemaOutdated(Exception):
@@ -113,7 +127,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
             dsn = settings.database_url.get_secret_value()
         pool = await create_pool(dsn, size=2, application_name="lienthong-command")
         stack.push_async_callback(pool.close)
-        yield RegistryService(PgUnitOfWork(pool), _ids(), _suffixes(settings))
+        yield _registry(settings, PgUnitOfWork(pool), _ids())
 
 
 @asynccontextmanager
@@ -167,6 +181,7 @@ async def _assemble(
         sealer=FileSealer.open_or_create(settings.keys_path),
         failpoints=Failpoints(settings.failpoint),
         hub_code=settings.hub_code,
+        rules=_rules(settings),
     )
     listener = InboxListener(dsn)
     broker = InProcessBroker(_due_rows(uow))
@@ -189,7 +204,7 @@ async def _assemble(
     return Hub(
         app=create_app(services),
         loops=loops,
-        registry=RegistryService(uow, ids, _suffixes(settings)),
+        registry=_registry(settings, uow, ids),
         uow=uow,
         settings=settings,
     )
@@ -213,17 +228,63 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         statuses=StatusService(follow, intake, directory),
         follow=follow,
         directory=directory,
-        health=HealthService(kit.uow, kit.blobs),
+        health=HealthService(kit),
         sealer=kit.sealer,
         wakeups=listener,
         max_body_bytes=limits.body_bytes,
+        rules=kit.rules,
+    )
+
+
+def _registry(settings: Settings, uow: UnitOfWork, ids: Uuid7Factory) -> RegistryService:
+    grace = timedelta(days=settings.api_key_grace_days)
+    return RegistryService(uow, ids, _suffixes(settings), key_grace=grace)
+
+
+def _rules(settings: Settings) -> Rules:
+    limits, leases = settings.limits, settings.leases
+    return Rules(
+        deadlines={
+            priority: Allowance(alert=alert, evidence=evidence)
+            for priority in range(len(settings.deadlines.alert_s))
+            for alert, evidence in [settings.deadlines.of(priority)]
+        },
+        recipient_leases=LeaseRules(
+            length=timedelta(seconds=leases.recipient_s),
+            least=timedelta(seconds=leases.recipient_min_s),
+            most=timedelta(seconds=leases.recipient_max_s),
+        ),
+        worker_lease=timedelta(seconds=leases.worker_s),
+        worker_renew=timedelta(seconds=leases.renew_s),
+        neglected_after=timedelta(seconds=leases.sweep_after_s),
+        parked_for=timedelta(seconds=limits.parked_status_s),
+        key_retention=timedelta(days=settings.intake_key_days),
+        long_poll_s=int(limits.long_poll_s),
+        inbox_page=limits.inbox_page,
+        transfer=TransferRules(
+            min_rate=limits.min_rate_bytes, window_s=limits.min_rate_window_s, request_s=limits.request_s
+        ),
+        floor=IntakeFloor(
+            disk_share=limits.disk_free_ratio,
+            disk_bytes=limits.disk_free_bytes,
+            backlog=limits.verify_backlog,
+            backlog_age=timedelta(seconds=limits.verify_backlog_age_s),
+        ),
     )
 
 
 def trust_folder(settings: Settings) -> Path:
-    """Return the folder of trusted CA certificates; an empty one trusts nobody."""
-    folder = settings.trust_folder or settings.home / "trust"
-    folder.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+    """Return the folder of trusted CA certificates; an empty one trusts nobody.
+
+    Raises:
+        TrustUnusable: a file in it cannot be read. Workers would die of it, one after another.
+    """
+    folder = settings.trust_path
+    try:
+        folder.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+        TrustStore.from_folder(folder)
+    except (SigningError, ValueError, OSError) as error:
+        raise TrustUnusable(folder, str(error)) from error
     return folder
 
 
@@ -271,7 +332,9 @@ async def serve_until(hub: Hub, stop: asyncio.Event, *, on_ready: Callable[[str]
     async with asyncio.TaskGroup() as group:
         loops = group.create_task(hub.loops.run(), name="loops")
         settings = hub.settings
-        async with serve_http(hub.app, host=settings.http_host, port=settings.http_port) as url:
+        async with serve_http(
+            hub.app, host=settings.http_host, port=settings.http_port, drain_s=settings.limits.drain_s
+        ) as url:
             on_ready(settings.public_url or url)
             stopping = group.create_task(stop.wait(), name="stop")
             await asyncio.wait((stopping, loops), return_when=asyncio.FIRST_COMPLETED)

@@ -254,6 +254,11 @@ class Settings(_Group):
         return self.blobs_folder or self.home / "blobs"
 
     @property
+    def trust_path(self) -> Path:
+        """The folder of trusted CA certificates."""
+        return self.trust_folder or self.home / "trust"
+
+    @property
     def keys_path(self) -> Path:
         """The folder of the hub's own keys (0700)."""
         return self.home / "keys"

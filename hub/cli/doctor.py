@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import asyncpg
 
 from hub.config import Settings
-from hub.domain.limits import disk_floor
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.ports.unit_of_work import DatabaseUnavailable
+from hub.services.rules import IntakeFloor
 from hub.storage.migrate import MigrationError, check
 from hub.storage.pool import DatabaseUnfit, create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
+from signing.errors import SigningError
+from signing.trust import TrustStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,10 @@ def _home(settings: Settings) -> Finding:
 
 def _disk(settings: Settings) -> Finding:
     usage = shutil.disk_usage(settings.home if settings.home.exists() else "/")
-    floor = disk_floor(usage.total)
+    limits = settings.limits
+    floor = IntakeFloor(disk_share=limits.disk_free_ratio, disk_bytes=limits.disk_free_bytes).disk_floor(
+        usage.total
+    )
     if usage.free < floor:
         return Finding(
             what="Đĩa / disk",
@@ -85,16 +90,25 @@ def _blobs(settings: Settings) -> Finding:
 
 
 def _trust(settings: Settings) -> Finding:
-    folder = settings.trust_folder or settings.home / "trust"
-    found = [p for p in folder.glob("*") if p.is_file()] if folder.is_dir() else []
-    if not found:
+    folder = settings.trust_path
+    what = "Chứng thư CA / trust"
+    try:
+        anchors = TrustStore.from_folder(folder).anchors if folder.is_dir() else ()
+    except (SigningError, ValueError, OSError) as error:
         return Finding(
-            what="Chứng thư CA / trust",
+            what=what,
+            ok=False,
+            vi=f"không đọc được {folder} ({error}). Bỏ tệp hỏng ra khỏi thư mục.",
+            en=f"{folder} cannot be read ({error}): take the broken file out",
+        )
+    if not anchors:
+        return Finding(
+            what=what,
             ok=False,
             vi=f"chưa có chứng thư CA tin cậy nào trong {folder}: mọi chữ ký sẽ “chưa đủ căn cứ kết luận”.",
             en=f"no trusted CA certificate in {folder}: every signature will be INDETERMINATE",
         )
-    return Finding(what="Chứng thư CA / trust", ok=True, vi=f"{len(found)} tệp trong {folder}")
+    return Finding(what=what, ok=True, vi=f"{len(anchors)} CA gốc trong {folder}")
 
 
 async def _database(dsn: str) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.bootstrap import SchemaOutdated
+from hub.bootstrap import SchemaOutdated, TrustUnusable
 from hub.config import SettingsInvalid
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.ports.blobs import BlobStoreError
@@ -49,6 +49,12 @@ def _plain(error: BaseException) -> str | None:
             )
         case SealKeyError():
             return _both("seal_key_unusable", f"Không dùng được khóa của trục: {error}.", str(error))
+        case TrustUnusable(folder=folder, reason=reason):
+            return _both(
+                "trust_unusable",
+                f"Không đọc được thư mục CA tin cậy {folder}: {reason}. Bỏ tệp hỏng ra rồi khởi động lại.",
+                f"The trust folder {folder} cannot be read: {reason}. Take the file out, then start again.",
+            )
         case BlobStoreError():
             return _both(
                 error.code,

@@ -16,7 +16,7 @@ from hub.demo_data import binh_duong_csv
 from hub.domain.directory import UnitState
 from hub.domain.directory_csv import format_csv, parse
 from hub.observability import logging
-from hub.services.registry import NewKey, RegistryService
+from hub.services.registry import DEFAULT_DIALECTS, NewKey, RegistryService
 
 T = TypeVar("T")
 
@@ -93,10 +93,28 @@ def unlock_agency(code: CodeArgument, home: HomeOption = None) -> None:
 def add_system(
     name: NameArgument,
     unit: Annotated[list[str] | None, typer.Option("--unit", help="Mã cơ quan mà phần mềm đại diện.")] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option("--dialect", help="Phương ngữ edXML đọc được; bản khác được viết lại."),
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy", help="on_failed=hold|refuse|warn, on_missing=…, on_indeterminate=warn|hold."
+        ),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Đăng ký phần mềm và cấp khóa đầu tiên (register a system; its key is shown once)."""
-    _show(_with_registry(home, lambda registry: registry.add_system(name, units=unit or [])))
+    settings = [(name, word) for name, _, word in (text.partition("=") for text in policy or [])]
+    _show(
+        _with_registry(
+            home,
+            lambda registry: registry.add_system(
+                name, units=unit or [], policy=settings, dialects=dialect or DEFAULT_DIALECTS
+            ),
+        )
+    )
 
 
 @systems.command("assign")

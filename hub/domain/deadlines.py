@@ -55,10 +55,16 @@ def lane_of(priority: int | None) -> Lane:
     return Lane.URGENT if priority in ALLOWANCES and priority != 0 else Lane.NORMAL
 
 
-def deadlines_for(priority: int | None, accepted_at: datetime, stated: datetime | None = None) -> Deadlines:
+def deadlines_for(
+    priority: int | None,
+    accepted_at: datetime,
+    stated: datetime | None = None,
+    *,
+    allowances: Mapping[int, Allowance] = ALLOWANCES,
+) -> Deadlines:
     """When to alert and when to give evidence of non-delivery for a document accepted then."""
     known = priority if priority in ALLOWANCES and priority is not None else 0
-    allowance = ALLOWANCES[known]
+    allowance = allowances[known]
     evidence_at = accepted_at + allowance.evidence
     if known == TIMED_PRIORITY and stated is not None and stated > accepted_at:
         evidence_at = min(stated, accepted_at + STATED_MAX)

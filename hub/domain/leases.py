@@ -12,6 +12,7 @@ nobody else has taken the row, its holder may still finish.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -28,11 +29,23 @@ class TokenVerdict(StrEnum):
     """It was the holder's once, or never: problem ``lease_lost``."""
 
 
-def lease_length(requested: timedelta | None) -> timedelta:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRules:
+    """A recipient's lease: how long unless it asks otherwise, and the bounds of what it may ask."""
+
+    length: timedelta = RECIPIENT_LEASE
+    least: timedelta = RECIPIENT_LEASE_MIN
+    most: timedelta = RECIPIENT_LEASE_MAX
+
+
+DEFAULT_LEASES = LeaseRules()
+
+
+def lease_length(requested: timedelta | None, rules: LeaseRules = DEFAULT_LEASES) -> timedelta:
     """A recipient's lease: 5 minutes unless asked otherwise, never under 30 s nor over 1 h."""
     if requested is None:
-        return RECIPIENT_LEASE
-    return min(max(requested, RECIPIENT_LEASE_MIN), RECIPIENT_LEASE_MAX)
+        return rules.length
+    return min(max(requested, rules.least), rules.most)
 
 
 def next_token(current: int) -> int:

@@ -12,6 +12,8 @@ returns the DSN of the hub's role (owner of its database, not a superuser). `sto
   must agree: a reused pid is not mistaken for it) and takes it over, or shuts it down if it does not answer.
 - *Postmaster killed, or power cut*: its back ends see it and leave; then the server starts and recovers.
 - *Power cut while the cluster is made*: `cluster` tells.
+- *Server ends under a running hub* (out of memory, a mistaken kill): `keep_running()` starts it again under the
+  same DSN; the pool reconnects.
 - *Ctrl-C, exit, error*: `stop()`; nothing is left running.
 """
 
@@ -49,6 +51,9 @@ CONNECT_TIMEOUT_S: Final = 5.0
 STOP_FAST_S: Final = 30.0
 STOP_IMMEDIATE_S: Final = 15.0
 ORPHANS_TIMEOUT_S: Final = 15.0
+BORROW_TIMEOUT_S: Final = 60.0
+RESTARTS_MAX: Final = 5  # within RESTARTS_WINDOW_S: then something is wrong that a restart does not mend
+RESTARTS_WINDOW_S: Final = 60.0
 POLL_S: Final = 0.02
 LOG_TAIL_BYTES: Final = 4_000
 
@@ -93,6 +98,7 @@ class EmbeddedPostgres:
         self._options = {**SERVER_OPTIONS, **(options or {})}
         self._log = structlog.get_logger(__name__).bind(home=str(home))
         self._lock: int | None = None
+        self._account: Account | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._admin_dsn: str | None = None
 
@@ -111,20 +117,42 @@ class EmbeddedPostgres:
             return await self._start()
         except BaseException as error:
             await self.stop()
-            if isinstance(error, OSError):
-                raise _translated(error, self._folder.root) from error
+            if isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+                raise self._translated(error) from error
             raise
+
+    async def keep_running(self) -> None:
+        """Start the server again whenever it ends by itself; until cancelled or stopped.
+
+        Raises EmbeddedPostgresError when it cannot, or ends again and again.
+        """
+        ends: list[float] = []
+        while True:
+            with process.held(process.postmaster_pid(self._folder.data) or 0) as pidfd:
+                if pidfd is not None:
+                    await process.ended(pidfd, None)
+            if self._lock is None or self._account is None:
+                return
+            ends = [*(end for end in ends if time.monotonic() - end < RESTARTS_WINDOW_S), time.monotonic()]
+            self._log.error("postgres_ended", times=len(ends))
+            if len(ends) > RESTARTS_MAX:
+                raise StartFailed("it ends again and again", "", self._folder.log)
+            if self._child is not None:
+                self._child.wait()
+                self._child = None
+            await self._served(self._account, self._folder.credentials())
 
     async def stop(self) -> None:
         """Shut the server down and let go of the home; does nothing if not started."""
         if self._lock is None:
             return
+        lock, self._lock = self._lock, None
         try:
             await self._shut_down()
         finally:
             self._admin_dsn = None
-            os.close(self._lock)
-            self._lock = None
+            self._account = None
+            os.close(lock)
 
     async def __aenter__(self) -> str:
         return await self.start()
@@ -140,9 +168,11 @@ class EmbeddedPostgres:
         try:
             dsn = await server.start()
         except HomeInUse:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                while (running := await running_dsn(home)) is None:  # noqa: ASYNC110 (another process starts)
-                    await asyncio.sleep(POLL_S * 5)
+            deadline = time.monotonic() + BORROW_TIMEOUT_S
+            while (running := await running_dsn(home)) is None:
+                if time.monotonic() > deadline:
+                    raise  # somebody is there, and has no server
+                await asyncio.sleep(POLL_S * 5)
             yield running
             return
         try:
@@ -160,16 +190,23 @@ class EmbeddedPostgres:
         credentials = folder.credentials()
         socket = await self._adopted(credentials)
         if socket is None:
-            major = folder.major if folder.exists else None
-            binaries = await asyncio.to_thread(find_binaries, account, major=major)
-            if not folder.exists:
-                await self._make_cluster(binaries, account, credentials)
-            await self._orphans_gone()
-            socket = folder.socket_folder(account)
-            await self._launch(binaries, account, socket, credentials)
+            socket = await self._served(account, credentials)
+        self._account = account
         self._admin_dsn = _dsn(ADMIN, credentials.admin, socket, "postgres")
         await _ensure_database(self._admin_dsn, credentials.hub)
         return _dsn(HUB, credentials.hub, socket, DATABASE)
+
+    async def _served(self, account: Account, credentials: Credentials) -> Path:
+        """Start a server, on a cluster made now if there is none; returns its socket folder."""
+        folder = self._folder
+        major = folder.major if folder.exists else None
+        binaries = await asyncio.to_thread(find_binaries, account, major=major)
+        if not folder.exists:
+            await self._make_cluster(binaries, account, credentials)
+        await self._orphans_gone()
+        socket = folder.socket_folder(account)
+        await self._launch(binaries, account, socket, credentials)
+        return socket
 
     async def _adopted(self, credentials: Credentials) -> Path | None:
         """Take over a server that outlived its hub; returns its socket folder, None if there is none."""
@@ -322,6 +359,19 @@ class EmbeddedPostgres:
             return DiskFull(self._folder.root)
         return StartFailed(what, tail, self._folder.log)
 
+    def _translated(self, error: Exception) -> EmbeddedPostgresError:
+        root = self._folder.root
+        if isinstance(error, asyncpg.DiskFullError) or getattr(error, "errno", 0) in {
+            errno.ENOSPC,
+            errno.EDQUOT,
+        }:
+            return DiskFull(root)
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            return HomeUnusable(Path(str(error.filename or root)), error.strerror or str(error))
+        return StartFailed(
+            "it does not do as it is told", f"{type(error).__name__}: {error}", self._folder.log
+        )
+
 
 async def running_dsn(home: Path) -> str | None:
     """Return the hub's DSN of the server that runs in `home`, None if none does. Touches nothing."""
@@ -368,9 +418,3 @@ async def _ensure_database(admin_dsn: str, password: str) -> None:
             await admin.execute(f"CREATE DATABASE {DATABASE} OWNER {HUB}")
     finally:
         await admin.close(timeout=10)
-
-
-def _translated(error: OSError, path: Path) -> EmbeddedPostgresError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(path)
-    return HomeUnusable(Path(str(error.filename)) if error.filename else path, error.strerror or str(error))

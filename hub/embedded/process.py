@@ -57,8 +57,10 @@ def spawn(
 def held(pid: int) -> Iterator[int | None]:
     """Hold a process by a pidfd; None when it is gone."""
     try:
-        pidfd = os.pidfd_open(pid)
+        pidfd = os.pidfd_open(pid) if pid > 0 else None
     except ProcessLookupError:
+        pidfd = None
+    if pidfd is None:
         yield None
         return
     try:
@@ -74,8 +76,8 @@ def is_over(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
-async def ended(pidfd: int, within_s: float) -> bool:
-    """Wait for the end of a process; False if it still runs after that time."""
+async def ended(pidfd: int, within_s: float | None) -> bool:
+    """Wait for the end of a process; False if it still runs after that time (None: for ever)."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
 

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from hub.domain.limits import VERIFY_BACKLOG_AGE_MAX, VERIFY_BACKLOG_MAX, disk_floor
-from hub.ports.blobs import BlobStore
-from hub.ports.unit_of_work import DatabaseUnavailable, UnitOfWork
+from hub.ports.unit_of_work import DatabaseUnavailable
 from hub.services.intake_commit import VERIFY
+from hub.services.kit import Kit
+from hub.services.rules import DEFAULT_FLOOR, IntakeFloor
 
 FRESH_FOR_S: Final = 2.0
 
@@ -27,15 +27,17 @@ class NodeHealth:
     disk_total: int
     backlog: int
     backlog_age_s: float
+    floor: IntakeFloor = DEFAULT_FLOOR
 
     @property
     def refuse(self) -> str | None:
         """The problem code with which the normal lane is closed, or None."""
         if not self.database:
             return "database_unavailable"
-        if self.disk_total and self.disk_free < disk_floor(self.disk_total):
+        if self.disk_total and self.disk_free < self.floor.disk_floor(self.disk_total):
             return "disk_low"
-        if self.backlog > VERIFY_BACKLOG_MAX or self.backlog_age_s > VERIFY_BACKLOG_AGE_MAX.total_seconds():
+        floor = self.floor
+        if self.backlog > floor.backlog or self.backlog_age_s > floor.backlog_age.total_seconds():
             return "backlog_full"
         return None
 
@@ -43,9 +45,8 @@ class NodeHealth:
 class HealthService:
     """Looks at the node, at most every two seconds."""
 
-    def __init__(self, uow: UnitOfWork, blobs: BlobStore) -> None:
-        self._uow = uow
-        self._blobs = blobs
+    def __init__(self, kit: Kit) -> None:
+        self._uow, self._blobs, self._floor = kit.uow, kit.blobs, kit.rules.floor
         self._last: NodeHealth | None = None
         self._until = 0.0
 
@@ -61,7 +62,12 @@ class HealthService:
         except DatabaseUnavailable:
             backlog, age, database = 0, 0.0, False
         self._last = NodeHealth(
-            database=database, disk_free=free, disk_total=total, backlog=backlog, backlog_age_s=age
+            database=database,
+            disk_free=free,
+            disk_total=total,
+            backlog=backlog,
+            backlog_age_s=age,
+            floor=self._floor,
         )
         self._until = time.monotonic() + FRESH_FOR_S
         return self._last

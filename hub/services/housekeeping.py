@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from hub.domain.limits import KEY_RETENTION, ORPHAN_BLOB_AGE
+from hub.domain.limits import ORPHAN_BLOB_AGE
 from hub.services.kit import Kit
 
 log = structlog.get_logger(__name__)
@@ -27,13 +27,14 @@ class Housekeeping:
     def __init__(self, kit: Kit) -> None:
         self._uow = kit.uow
         self._blobs = kit.blobs
+        self._key_days = kit.rules.key_retention.days
 
     async def tidy(self) -> int:
         """Make one round; always returns 0, for there is nothing to hurry for."""
         async with self._uow.begin() as tx:
             await tx.housekeeping.ensure_partitions()
         async with self._uow.begin() as tx:
-            await tx.housekeeping.expire_keys_older_than(KEY_RETENTION.days, KEYS_PER_ROUND)
+            await tx.housekeeping.expire_keys_older_than(self._key_days, KEYS_PER_ROUND)
             misplaced = await tx.housekeeping.misplaced_rows()
         if misplaced:
             log.error("rows_in_default_partition", rows=misplaced)

@@ -70,6 +70,7 @@ class InboxService:
         self._blobs = kit.blobs
         self._journal = kit.journal
         self._failpoints = kit.failpoints
+        self._leases = kit.rules.recipient_leases
 
     async def offers(self, caller: Caller, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what the caller may lease now, in the order in which it should be fetched."""
@@ -83,7 +84,7 @@ class InboxService:
             Refusal: `delivery_unknown`, `lease_held` (somebody holds it), `delivery_not_open`,
                 `delivery_ended`.
         """
-        length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
+        length = self._length(seconds)
         async with self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             if delivery.state in LEASED_STATES:
@@ -173,7 +174,7 @@ class InboxService:
 
     async def renew(self, caller: Caller, delivery_id: UUID, token: int, seconds: int | None) -> datetime:
         """Prolong the current lease and return its new end. Raises Refusal as `lease`, or `lease_lost`."""
-        length = leases.lease_length(None if seconds is None else timedelta(seconds=seconds))
+        length = self._length(seconds)
         async with self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             _current_lease(delivery, token)
@@ -239,6 +240,9 @@ class InboxService:
             )
             await tx.events.add([event])
         return now
+
+    def _length(self, seconds: int | None) -> timedelta:
+        return leases.lease_length(None if seconds is None else timedelta(seconds=seconds), self._leases)
 
     async def _locked(
         self, tx: Transaction, caller: Caller, delivery_id: UUID

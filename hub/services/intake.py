@@ -93,7 +93,7 @@ class IntakeService:
         limits: IntakeLimits,
     ) -> None:
         self._uow, self._blobs, self._ids = kit.uow, kit.blobs, kit.ids
-        self._failpoints = kit.failpoints
+        self._failpoints, self._rules = kit.failpoints, kit.rules
         self._directory = directory
         self._commit = commit
         self._slots = slots
@@ -214,13 +214,13 @@ class IntakeService:
     ) -> Submitted:
         await self._commit.refuse_conflict(submission, judged.from_unit)
         blob_ids = [self._ids.new()]
-        await self._blobs.put(blob_ids[0], submission.received.path)
-        if rendition is not None:
-            blob_ids.append(rendition[1].blob_id)
-            await self._blobs.put(rendition[1].blob_id, rendition[0])
-        self._failpoints.hit("after_blob_fsync")
         kept = False
         try:
+            await self._blobs.put(blob_ids[0], submission.received.path)
+            if rendition is not None:
+                blob_ids.append(rendition[1].blob_id)
+                await self._blobs.put(rendition[1].blob_id, rendition[0])
+            self._failpoints.hit("after_blob_fsync")
             receipt = await self._commit_once(
                 submission, judged, now, blob_ids[0], rendition[1] if rendition else None
             )
@@ -262,6 +262,7 @@ class IntakeService:
                     version_no=version_no,
                     at=now,
                     salt=secrets.token_bytes(SALT_BYTES),
+                    rules=self._rules,
                 ),
                 referred=judged.referred,
                 delivery_ids=[self._ids.new() for _ in judged.resolution.units],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,10 +21,10 @@ from hub.domain.submission import MessageKind, effective_document_no
 from hub.domain.transport import FIRST_STATE_OF_DOCUMENT, FIRST_STATE_OF_STATUS
 from hub.ports.records import AttachmentRecord, DeliveryRecord, DocumentRecord, DocumentText, Rendition
 from hub.services.receive import Received
+from hub.services.rules import Rules
 from schemas.edxml.model import DocumentMessage, StatusMessage
 from schemas.edxml.read import ReadEdxml
 
-PARKED_FOR: Final = timedelta(hours=24)
 # Statuses travel before documents of the normal lane: they are small and people wait for them.
 STATUS_PRIORITY: Final = 0
 
@@ -160,7 +160,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a message came from and under which ids and time it is taken in."""
+    """Where a message came from, and under which ids, time and rules it is taken in."""
 
     document_id: UUID
     blob_id: UUID
@@ -169,6 +169,7 @@ class Origin:
     version_no: int
     at: datetime
     salt: bytes
+    rules: Rules
 
 
 def plan_intake(
@@ -230,7 +231,7 @@ def plan_intake(
     return Plan(
         document=document,
         text=text,
-        deliveries=_deliveries(document, resolution, referred, delivery_ids),
+        deliveries=_deliveries(document, resolution, referred, delivery_ids, origin.rules),
         undeliverable=tuple(r for r in resolution.results if r.result is ResultKind.UNDELIVERABLE),
         concerned=frozenset(
             d.unit_id for d in (referred if facts.kind is MessageKind.STATUS else resolution.units)
@@ -243,11 +244,12 @@ def _deliveries(
     resolution: Resolution,
     referred: Sequence[DeliveryRecord],
     delivery_ids: Sequence[UUID],
+    rules: Rules,
 ) -> tuple[DeliveryRecord, ...]:
     is_document = document.kind is MessageKind.DOCUMENT
-    limits = deadlines_for(document.priority, document.accepted_at)
+    limits = deadlines_for(document.priority, document.accepted_at, allowances=rules.deadlines)
     waits = _what_to_wait_for(document, referred)
-    parked = None if is_document or referred else document.accepted_at + PARKED_FOR
+    parked = None if is_document or referred else document.accepted_at + rules.parked_for
     return tuple(
         DeliveryRecord(
             id=delivery_id,

@@ -10,6 +10,7 @@ from hub.ports.blobs import BlobStore
 from hub.ports.sealing import Sealer
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.journal import Journal
+from hub.services.rules import DEFAULT_RULES, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +24,4 @@ class Kit:
     sealer: Sealer
     failpoints: Failpoints
     hub_code: str
+    rules: Rules = DEFAULT_RULES

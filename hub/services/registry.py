@@ -14,6 +14,7 @@ from hub.domain.ids import Uuid7Factory, normalise_code
 from hub.domain.limits import API_KEY_GRACE
 from hub.ports.records import AgencyRow, SystemRecord
 from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.verification_facts import parse_policy
 
 DEFAULT_DIALECTS: Final = ("qcvn-prefixed",)
 LISTED_MOST: Final = 200_000
@@ -41,8 +42,16 @@ class NewKey:
 class RegistryService:
     """Systems, keys and the directory."""
 
-    def __init__(self, uow: UnitOfWork, ids: Uuid7Factory, province_suffixes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        ids: Uuid7Factory,
+        province_suffixes: frozenset[str],
+        *,
+        key_grace: timedelta = API_KEY_GRACE,
+    ) -> None:
         self._uow = uow
+        self._key_grace = key_grace
         self._ids = ids
         self._suffixes = province_suffixes
 
@@ -57,8 +66,17 @@ class RegistryService:
         """Register a system for some units and make its first key.
 
         Raises:
-            RegistryError: `system_exists`, `agency_unknown`, `agency_taken`.
+            RegistryError: `system_exists`, `agency_unknown`, `agency_taken`, `policy_invalid`.
         """
+        try:
+            parse_policy(policy)
+        except ValueError as error:
+            raise RegistryError(
+                "policy_invalid",
+                "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
+                "on_indeterminate là warn hoặc hold.",
+                f"The policy cannot be used: {error}",
+            ) from error
         async with self._uow.begin() as tx:
             if await tx.systems.by_name(name) is not None:
                 raise RegistryError(
@@ -78,8 +96,8 @@ class RegistryService:
             await self._assign(tx, system, units)
             return await self._make_key(tx, system)
 
-    async def new_key(self, name: str, *, grace: timedelta = API_KEY_GRACE) -> NewKey:
-        """Make another key for a system; its other keys end after `grace` (both work until then).
+    async def new_key(self, name: str) -> NewKey:
+        """Make another key for a system; its other keys end after the grace (both work until then).
 
         Raises:
             RegistryError: `system_unknown`.
@@ -87,7 +105,7 @@ class RegistryService:
         async with self._uow.begin() as tx:
             system = await self._system(tx, name)
             key = await self._make_key(tx, system)
-            await tx.systems.expire_keys(system.id, keep=key.key_id, grace=grace)
+            await tx.systems.expire_keys(system.id, keep=key.key_id, grace=self._key_grace)
             return key
 
     async def revoke_key(self, key_id: str) -> None:

@@ -12,7 +12,7 @@ Each sweep locks its rows with SKIP LOCKED and writes state, event and hints in 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from hub.domain.events import EventKind
@@ -27,7 +27,6 @@ from hub.services.intake_commit import evidence_body
 from hub.services.kit import Kit
 
 BATCH: Final = 100
-NEGLECTED_AFTER: Final = timedelta(seconds=30)
 
 
 class Sweeper:
@@ -40,6 +39,7 @@ class Sweeper:
         self._journal = kit.journal
         self._ids = kit.ids
         self._hub_code = kit.hub_code
+        self._neglected_after = kit.rules.neglected_after
 
     async def sweep(self) -> int:
         """Make one round of all sweeps; return how many rows were put right."""
@@ -122,7 +122,7 @@ class Sweeper:
     async def neglected_tasks(self) -> int:
         """Publish hints again for tasks whose first hint seems to be lost."""
         async with self._uow.read() as query:
-            hints = await query.tasks.neglected(NEGLECTED_AFTER, BATCH)
+            hints = await query.tasks.neglected(self._neglected_after, BATCH)
         if hints:
             await self._broker.publish(hints)
         return len(hints)

@@ -29,8 +29,9 @@ import structlog
 
 from hub.domain.acceptance import Acceptance, Decision, FileFact
 from hub.domain.events import EventKind, EventValue
+from hub.domain.limits import VERIFICATION_CRASHES_MAX
 from hub.domain.secrecy import PAGE_FIELD, find_mark_on_page
-from hub.domain.transport import DeliveryEvent, DeliveryState, advance
+from hub.domain.transport import TRANSITIONS, DeliveryEvent, DeliveryState, advance
 from hub.ports.blobs import BlobStoreError
 from hub.ports.pages import PageReader
 from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, ReportRow, SystemRecord, Task
@@ -48,9 +49,7 @@ from signing.verify import unfinished
 
 log = structlog.get_logger(__name__)
 
-LEASE: Final = timedelta(seconds=60)
-RENEW_EVERY_S: Final = 20.0
-MAX_ATTEMPTS: Final = 2
+MAX_ATTEMPTS: Final = VERIFICATION_CRASHES_MAX
 RETRY_AFTER: Final = timedelta(seconds=10)
 PDF: Final = "application/pdf"
 
@@ -88,6 +87,7 @@ class VerificationService:
     ) -> None:
         self._uow, self._blobs = kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
+        self._lease, self._renew_every = kit.rules.worker_lease, kit.rules.worker_renew
         self._verifier = verifier
         self._pages = pages
         self._limits = limits
@@ -100,7 +100,7 @@ class VerificationService:
         """
         try:
             async with self._uow.begin() as tx:
-                task = await tx.tasks.claim(task_id, owner=self._owner, lease=LEASE)
+                task = await tx.tasks.claim(task_id, owner=self._owner, lease=self._lease)
             if task is not None:
                 await self._work(task)
         except DatabaseUnavailable:
@@ -141,10 +141,10 @@ class VerificationService:
     async def _renew(self, task: Task) -> None:
         # A renewal that fails shows at the final write, which names the lease token.
         while True:
-            await asyncio.sleep(RENEW_EVERY_S)
+            await asyncio.sleep(self._renew_every.total_seconds())
             with suppress(DatabaseUnavailable):
                 async with self._uow.begin() as tx:
-                    await tx.tasks.renew(task, LEASE)
+                    await tx.tasks.renew(task, self._lease)
 
     async def _examine(self, task: Task, document: DocumentRecord) -> _Findings:
         reports: list[FileReport] = []
@@ -244,6 +244,8 @@ class VerificationService:
         await tx.documents.forget_body(document.id)
         moved = []
         for delivery in deliveries:
+            if (delivery.state, DeliveryEvent.SECRECY_FOUND) not in TRANSITIONS:
+                continue  # withdrawn, refused or confirmed already: there is nothing left to stop
             state = advance(delivery.state, DeliveryEvent.SECRECY_FOUND)
             refused = replace(
                 delivery, state=state, decision="refuse", reasons=("secrecy_mark",), ended_at=now

@@ -49,10 +49,23 @@ def overall(reports: Sequence[FileReport]) -> Indication:
 
 def policy_of(system: SystemRecord | None) -> AcceptancePolicy:
     """Return the acceptance policy of a recipient system; what it does not set is the default."""
-    settings = dict(system.policy) if system is not None else {}
+    return parse_policy(system.policy) if system is not None else AcceptancePolicy()
+
+
+def parse_policy(settings: Sequence[tuple[str, str]]) -> AcceptancePolicy:
+    """Return the policy that a system's settings name.
+
+    Raises:
+        ValueError: a name or word that no policy has. The registry lets none in; one found in the
+            database all the same must stop the decision, not loosen it.
+    """
+    given = dict(settings)
     default = AcceptancePolicy()
-    return AcceptancePolicy(
-        on_failed=OnFailed(settings.get("on_failed", default.on_failed)),
-        on_missing=OnDoubt(settings.get("on_missing", default.on_missing)),
-        on_indeterminate=OnDoubt(settings.get("on_indeterminate", default.on_indeterminate)),
+    policy = AcceptancePolicy(
+        on_failed=OnFailed(given.pop("on_failed", default.on_failed)),
+        on_missing=OnDoubt(given.pop("on_missing", default.on_missing)),
+        on_indeterminate=OnDoubt(given.pop("on_indeterminate", default.on_indeterminate)),
     )
+    if given:
+        raise ValueError(f"unknown policy settings: {', '.join(sorted(given))}")
+    return policy

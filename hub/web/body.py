@@ -8,8 +8,8 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.domain.limits import BODY_RATE_MIN, BODY_RATE_WINDOW, REQUEST_TIME_MAX
 from hub.domain.problems import Refusal
+from hub.services.rules import TransferRules
 
 CHUNK: Final = 256 * 1024
 
@@ -23,7 +23,7 @@ def refuse_declared_size(request: web.BaseRequest, max_bytes: int) -> None:
         raise Refusal("body_empty")
 
 
-async def stream(request: web.Request) -> AsyncIterator[bytes]:
+async def stream(request: web.Request, rules: TransferRules) -> AsyncIterator[bytes]:
     """Yield the body in chunks as they come.
 
     Raises:
@@ -31,17 +31,18 @@ async def stream(request: web.Request) -> AsyncIterator[bytes]:
             connection ended before the body did.
     """
     loop = asyncio.get_running_loop()
-    ends = loop.time() + REQUEST_TIME_MAX.total_seconds()
-    window_ends = loop.time() + BODY_RATE_WINDOW.total_seconds()
+    ends = loop.time() + rules.request_s
+    window_ends = loop.time() + rules.window_s
     in_window = 0
+    floor = int(rules.min_rate * rules.window_s)
     while True:
         try:
             async with asyncio.timeout_at(min(ends, window_ends)):
                 chunk = await request.content.read(CHUNK)
         except TimeoutError:
-            if loop.time() >= ends or in_window < _floor():
+            if loop.time() >= ends or in_window < floor:
                 raise Refusal("body_too_slow") from None
-            window_ends, in_window = loop.time() + BODY_RATE_WINDOW.total_seconds(), 0
+            window_ends, in_window = loop.time() + rules.window_s, 0
             continue
         except (web.RequestPayloadError, ConnectionError) as error:
             raise Refusal("body_cut") from error
@@ -49,11 +50,7 @@ async def stream(request: web.Request) -> AsyncIterator[bytes]:
             return
         in_window += len(chunk)
         if loop.time() >= window_ends:
-            if in_window < _floor():
+            if in_window < floor:
                 raise Refusal("body_too_slow")
-            window_ends, in_window = loop.time() + BODY_RATE_WINDOW.total_seconds(), 0
+            window_ends, in_window = loop.time() + rules.window_s, 0
         yield chunk
-
-
-def _floor() -> int:
-    return int(BODY_RATE_MIN * BODY_RATE_WINDOW.total_seconds())

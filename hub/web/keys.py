@@ -15,6 +15,7 @@ from hub.services.follow import FollowService
 from hub.services.health import HealthService
 from hub.services.inbox import InboxService
 from hub.services.intake import IntakeService
+from hub.services.rules import Rules
 from hub.services.statuses import StatusService
 
 
@@ -32,6 +33,7 @@ class Services:
     sealer: Sealer
     wakeups: Wakeups
     max_body_bytes: int
+    rules: Rules
 
 
 SERVICES = web.AppKey("services", Services)

@@ -41,7 +41,6 @@ SECURITY_HEADERS: Final = {
 async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the call an id, turn errors into problems, log one line."""
     trace_id = secrets.token_hex(TRACE_BYTES)
-    request["trace_id"] = trace_id
     started = time.perf_counter()
     with structlog.contextvars.bound_contextvars(trace_id=trace_id):
         response = await _answer(request, handler, trace_id)

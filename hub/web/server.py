@@ -8,8 +8,6 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.domain.limits import DRAIN_TIME_MAX
-
 # Headers repeat recipients and keys in some clients: more than the library's 8 KB.
 HEADER_LINE_MAX: Final = 262_144
 STOP_AFTER_S: Final = 30.0
@@ -26,8 +24,11 @@ class PortTaken(Exception):
 
 
 @asynccontextmanager
-async def serve_http(app: web.Application, *, host: str, port: int) -> AsyncIterator[str]:
+async def serve_http(app: web.Application, *, host: str, port: int, drain_s: float) -> AsyncIterator[str]:
     """Listen and yield the address; at the end, let calls under way finish for up to 30 s.
+
+    Args:
+        drain_s: how long the rest of a refused body is still read, so that the client sees the answer.
 
     Raises:
         PortTaken: the address cannot be used.
@@ -37,7 +38,7 @@ async def serve_http(app: web.Application, *, host: str, port: int) -> AsyncIter
         access_log=None,
         handle_signals=False,
         keepalive_timeout=KEEPALIVE_S,
-        lingering_time=DRAIN_TIME_MAX.total_seconds(),
+        lingering_time=drain_s,
         shutdown_timeout=STOP_AFTER_S,
         max_line_size=HEADER_LINE_MAX,
         max_field_size=HEADER_LINE_MAX,

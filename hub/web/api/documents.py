@@ -42,7 +42,7 @@ async def submit(request: web.Request) -> web.Response:
     if closed is not None:
         raise HubError(closed, retry_after=FULL_RETRY_AFTER_S)
     submitted = await services.intake.submit(
-        caller, body.stream(request), idempotency_key=idempotency_key(request)
+        caller, body.stream(request, services.rules.transfer), idempotency_key=idempotency_key(request)
     )
     return receipt_response(submitted)
 

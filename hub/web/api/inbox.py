@@ -8,7 +8,6 @@ from typing import Final
 from aiohttp import web
 
 from hub.domain.ids import normalise_code
-from hub.domain.limits import INBOX_PAGE, LONG_POLL_MAX
 from hub.domain.problems import Refusal
 from hub.ports.records import Offer
 from hub.services.access import Caller
@@ -34,8 +33,9 @@ LOOK_AGAIN_S: Final = 5.0
 async def inbox(request: web.Request) -> web.Response:
     """List what the caller may lease now; with `wait`, hold the call until there is something."""
     caller = await caller_of(request)
-    limit = integer(request, "limit", default=INBOX_PAGE, least=1, most=INBOX_PAGE)
-    wait = integer(request, "wait", default=0, least=0, most=int(LONG_POLL_MAX.total_seconds()))
+    rules = request.app[SERVICES].rules
+    limit = integer(request, "limit", default=rules.inbox_page, least=1, most=rules.inbox_page)
+    wait = integer(request, "wait", default=0, least=0, most=rules.long_poll_s)
     unit = request.query.get("unit")
     offers = await _offers(request, caller, None if unit is None else normalise_code(unit), limit, wait)
     return json_response(InboxPage(deliveries=[views.offered(o) for o in offers]))
