@@ -1,163 +1,372 @@
-"""What was done to a PDF after a signature: objects compared revision by revision [ISO 32000-2 §12.8.2.2].
+"""What a revision changed in what a reader of the PDF can reach [ISO 32000-2 §12.8.2.2].
 
-Each pair of neighbouring revisions is compared once, whatever the number of signatures; a signature's
-changes are those of all pairs after its revision. pyHanko's rules say which updates are harmless:
-signatures in new or empty fields, DSS and document timestamps, form filling. Two things are judged
-otherwise than by its defaults: new visible signature fields are permitted after a certifying signature that
-allows filling (that is how state bodies sign), and freed object numbers that nothing used (an artefact of
-iText's append mode) are set aside, to be forgiven only if every page looks the same.
+The two document trees, before and after, are walked side by side from the trailer; what no path reaches is
+nobody's concern, so orphans and freed numbers that nothing uses vanish by themselves, and an object that is
+shared cannot be changed in one place without showing in the other. Differences are allowed by the kind of
+object they are in:
+
+catalog      security store, extensions, version, metadata, structure tree (which draws nothing) form
+new signature fields; a field's value and look where it is filled; defaults and flags page         widgets
+of those fields among its annotations; any other new annotation is an annotation signature    nothing, once
+it is there
+
+Everything else is unexplained. Pairs of neighbouring revisions are compared once each, whatever the number
+of signatures.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
 
-from pyhanko.pdf_utils.generic import Reference
-from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
-from pyhanko.sign.diff_analysis import (
-    CatalogModificationRule,
-    DocInfoRule,
-    FormUpdatingRule,
-    GenericFieldModificationRule,
-    MetadataUpdateRule,
-    ModificationLevel,
-    ObjectStreamRule,
-    SigFieldCreationRule,
-    SigFieldModificationRule,
-    StandardDiffPolicy,
-    SuspiciousModification,
-    XrefStreamRule,
-)
-from pyhanko.sign.diff_analysis.rules_api import ReferenceUpdate, WhitelistRule
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing.pdf_structure import BROKEN_PDF
+from signing.pdf_versions import Versions
 
 # The library warns of every oddity of its input; ours become findings.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 
+MAX_STEPS = 2_000_000
+_CATALOG_FREE = frozenset(
+    {"/DSS", "/Extensions", "/Version", "/Metadata", "/MarkInfo", "/StructTreeRoot", "/Perms"}
+)
+_PAGE_FREE = frozenset({"/Tabs", "/StructParents", "/LastModified", "/PieceInfo", "/Metadata"})
+_FORM_FREE = frozenset({"/SigFlags", "/NeedAppearances", "/DR", "/DA"})
+_FILLED = frozenset(
+    {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/Ff", "/F", "/DA", "/M", "/StructParent", "/Lock", "/DV"}
+)
+_IDLE = frozenset({"/M", "/F", "/Ff", "/StructParent", "/DA"})
+_EMPTY = generic.DictionaryObject()  # type: ignore[no-untyped-call]
+_TRAILER_KEYS = ("/Encrypt",)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairChange:
-    """What one revision changed: `level` None means that the rules cannot explain it."""
 
-    level: ModificationLevel | None
-    fields: frozenset[str] = frozenset()
-    problem: str = ""
-    freed_unused: bool = False
+class Level(IntEnum):
+    """How far a change goes; compare with DocMDP's P."""
+
+    NONE = 0
+    ARCHIVAL = 1
+    FORM_FILLING = 2
+    ANNOTATIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesSince:
-    """Everything changed after one revision, summed up."""
+    """Changes after one revision: `level` None means that the rules cannot explain them."""
 
-    level: ModificationLevel | None
+    level: Level | None
     fields: frozenset[str] = frozenset()
     problem: str = ""
     freed_unused: bool = False
 
 
-class _StoreRule(WhitelistRule):
-    """The security store may be rewritten at will, entries removed included [EN 319 142-1 §5.4.2.3].
-
-    Approved are new objects that nothing in the old revision refers to, and objects that the old revision
-    used in its store alone.
-    """
-
-    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[ReferenceUpdate]:
-        old._load_reverse_xref_cache()  # type: ignore[no-untyped-call]  # noqa: SLF001
-        store = new.root.get("/DSS")
-        added = new.collect_dependencies(store, since_revision=new.revision) if store is not None else set()
-        try:
-            added |= {new.root.raw_get("/DSS").reference}
-        except (KeyError, AttributeError):
-            pass
-        touched = new.explicit_refs_in_revision()  # type: ignore[no-untyped-call]
-        for reference in touched | added:
-            usages = old._get_usages_of_ref(reference)  # noqa: SLF001
-            in_store = all(tuple(path)[:2] == ("/Root", "/DSS") for path in usages)
-            if in_store and (usages or (reference in added and old.is_ref_unassignable(reference))):
-                yield ReferenceUpdate(reference)
-
-
-class _Policy(StandardDiffPolicy):
-    """The library's policy without its verdict on freed numbers, which `_freed` gives."""
-
-    def __init__(self) -> None:
-        lta = ModificationLevel.LTA_UPDATES
-        super().__init__(
-            global_rules=[
-                CatalogModificationRule(),  # type: ignore[no-untyped-call]
-                DocInfoRule().as_qualified(lta),
-                XrefStreamRule().as_qualified(lta),
-                ObjectStreamRule().as_qualified(lta),
-                _StoreRule().as_qualified(lta),
-                MetadataUpdateRule().as_qualified(lta),  # type: ignore[no-untyped-call]
-            ],
-            form_rule=FormUpdatingRule(
-                field_rules=[
-                    SigFieldCreationRule(allow_new_visible_after_certify=True),  # type: ignore[no-untyped-call]
-                    SigFieldModificationRule(),
-                    GenericFieldModificationRule(),
-                ]
-            ),
-            reject_object_freeing=False,
-        )
+class _Unexplained(Exception):
+    """A difference that no rule allows."""
 
 
 class ChangeHistory:
     """The changes of a file, each pair of revisions compared at most once."""
 
     def __init__(self, reader: PdfFileReader) -> None:
-        self._reader = reader
-        self._policy = _Policy()
+        self._versions = Versions(reader)
         self._pair = functools.cache(self._compare)
 
     @property
     def last_revision(self) -> int:
         """Number of the newest revision, counted from 0."""
-        return int(self._reader.xrefs.total_revisions) - 1
+        return self._versions.total - 1
 
     def since(self, revision: int) -> ChangesSince:
         """The sum of all changes after `revision`."""
         pairs = [self._pair(r) for r in range(revision + 1, self.last_revision + 1)]
         bad = next((p for p in pairs if p.level is None), None)
-        levels = [p.level for p in pairs if p.level is not None]
         return ChangesSince(
-            level=None if bad else max(levels, default=ModificationLevel.NONE),
+            level=None if bad else max((p.level for p in pairs if p.level is not None), default=Level.NONE),
             fields=frozenset().union(*(p.fields for p in pairs)),
             problem=bad.problem if bad else "",
             freed_unused=any(p.freed_unused for p in pairs),
         )
 
-    def _compare(self, revision: int) -> PairChange:
+    def _compare(self, revision: int) -> ChangesSince:
+        walk = _Walk(self._versions, revision)
         try:
-            old = self._reader.get_historical_resolver(revision - 1)
-            new = self._reader.get_historical_resolver(revision)
-            freed_live, freed_unused = _freed(old, new)
-            if freed_live:
-                return PairChange(level=None, problem=f"objects {_numbers(freed_live)} were removed")
-            result = self._policy.apply(old, new)
-        except SuspiciousModification as error:
-            return PairChange(level=None, problem=" ".join(str(error).split())[:200])
+            walk.run()
+        except _Unexplained as error:
+            return ChangesSince(level=None, problem=f"revision {revision + 1}: {error}")
         except BROKEN_PDF as error:
-            detail = " ".join(str(error).split())[:160] or type(error).__name__
-            return PairChange(level=None, problem=f"revision {revision}: {detail}")
-        return PairChange(
-            level=result.modification_level,
-            fields=frozenset(result.changed_form_fields),
-            freed_unused=bool(freed_unused),
+            detail = " ".join(str(error).split())[:120] or type(error).__name__
+            return ChangesSince(level=None, problem=f"revision {revision + 1}: {detail}")
+        freed = self._versions.freed(revision)
+        return ChangesSince(level=walk.level, fields=frozenset(walk.fields), freed_unused=freed)
+
+
+class _Walk:
+    """One comparison of a revision with the one before it."""
+
+    def __init__(self, versions: Versions, revision: int) -> None:
+        self._versions = versions
+        self._old, self._new = revision - 1, revision
+        self._seen: set[tuple[int, int]] = set()
+        self._todo: list[tuple[Any, Any, str]] = []
+        self._form: Any = None
+        self._steps = 0
+        self._new_fields: set[int] = set()
+        self.level = Level.NONE
+        self.fields: set[str] = set()
+
+    def run(self) -> None:
+        """Compare everything that can be reached."""
+        versions = self._versions
+        before, after = versions.trailer(self._old), versions.trailer(self._new)
+        for key in _TRAILER_KEYS:
+            self._push(before.get(key), after.get(key), key)
+        old_root = versions.resolve(versions.root(self._old), self._old)
+        new_root = versions.resolve(versions.root(self._new), self._new)
+        self._catalog(old_root, new_root)
+        while self._todo:
+            self._step(*self._todo.pop())
+
+    def _allow(self, level: Level, field: str | None = None) -> None:
+        self.level = max(self.level, level)
+        if field is not None:
+            self.fields.add(field)
+
+    def _push(self, old: Any, new: Any, path: str) -> None:
+        self._todo.append((old, new, path))
+
+    def _step(self, old: Any, new: Any, path: str) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise _Unexplained("too many objects")
+        if isinstance(old, generic.IndirectObject) and isinstance(new, generic.IndirectObject):
+            mark = (old.idnum, new.idnum)
+            if mark in self._seen:
+                return
+            self._seen.add(mark)
+        before, after = self._versions.resolve(old, self._old), self._versions.resolve(new, self._new)
+        if isinstance(before, generic.StreamObject) or isinstance(after, generic.StreamObject):
+            self._streams(before, after, path)
+        elif isinstance(before, generic.DictionaryObject) and isinstance(after, generic.DictionaryObject):
+            self._dictionaries(before, after, path)
+        elif isinstance(before, generic.ArrayObject) and isinstance(after, generic.ArrayObject):
+            self._arrays(before, after, path)
+        elif not _same(before, after):
+            raise _Unexplained(f"{path} changed")
+
+    def _streams(self, before: Any, after: Any, path: str) -> None:
+        if before is after:
+            self._entries(before, after, path)
+            return
+        both = isinstance(before, generic.StreamObject) and isinstance(after, generic.StreamObject)
+        if not both or before.encoded_data != after.encoded_data:
+            raise _Unexplained(f"{path}: stream changed")
+        self._entries(before, after, path, free=frozenset({"/Length"}))
+
+    def _arrays(self, before: Any, after: Any, path: str) -> None:
+        if len(before) != len(after):
+            raise _Unexplained(f"{path}: {len(before)} elements became {len(after)}")
+        for place in range(len(before)):
+            self._push(before.raw_get(place), after.raw_get(place), f"{path}[{place}]")
+
+    def _dictionaries(self, before: Any, after: Any, path: str) -> None:
+        kind = _name(before, "/Type")
+        if before is after and kind not in {"/Page", "/Pages"} and not _is_field(before):
+            self._entries(before, after, path)
+        elif kind == "/Page" and _name(after, "/Type") == "/Page":
+            self._page(before, after, path)
+        elif kind == "/Catalog":
+            self._catalog(before, after)
+        elif before is self._form:
+            self._acroform(before, after)
+        elif _is_field(before):
+            self._field(before, after, path)
+        else:
+            self._entries(before, after, path)
+
+    def _entries(self, before: Any, after: Any, path: str, *, free: frozenset[str] = frozenset()) -> None:
+        """All entries must be the same, but for those that are free."""
+        short = path[-60:]
+        for key in before.keys() | after.keys():
+            if key in free or (key == "/Parent" and _same_reference(before, after)):
+                continue
+            if key not in before or key not in after:
+                present = self._versions.entry(before if key in before else after, key, self._new)
+                if present is not None:
+                    raise _Unexplained(f"{short}{key} was {'removed' if key in before else 'added'}")
+                continue
+            self._push(before.raw_get(key), after.raw_get(key), f"{short}{key}")
+
+    def _catalog(self, before: Any, after: Any) -> None:
+        if before is not after and any(
+            not _same(before.get(k), after.get(k)) for k in _CATALOG_FREE if k in before or k in after
+        ):
+            self._allow(Level.ARCHIVAL)
+        old_form = self._versions.entry(before, "/AcroForm", self._old)
+        new_form = self._versions.entry(after, "/AcroForm", self._new)
+        self._form = old_form
+        if isinstance(new_form, generic.DictionaryObject):
+            self._acroform(old_form if old_form is not None else _EMPTY, new_form)
+        elif old_form is not None:
+            raise _Unexplained("/AcroForm was removed")
+        self._entries(before, after, "", free=_CATALOG_FREE | {"/AcroForm"})
+
+    def _acroform(self, before: Any, after: Any) -> None:
+        if before is not after and any(not _same(before.get(k), after.get(k)) for k in _FORM_FREE):
+            self._allow(Level.ARCHIVAL)
+        self._field_list(before, after, "/Fields", "")
+        self._entries(before, after, "/AcroForm", free=_FORM_FREE | {"/Fields"})
+
+    def _field_list(self, before: Any, after: Any, key: str, prefix: str) -> None:
+        """Fields of a list by identity; none may go, new ones must be for signatures."""
+        old_list = self._versions.items(before, key, self._old)
+        new_list = self._versions.items(after, key, self._new)
+        kept = {_number(f): f for f in new_list}
+        for field in old_list:
+            number = _number(field)
+            if number not in kept:
+                raise _Unexplained(f"field {prefix}{number} was removed")
+            self._push(field, kept[number], f"{prefix}{key}[{number}]")
+        known = {_number(f) for f in old_list}
+        for number, field in kept.items():
+            if number not in known:
+                self._added_field(field)
+
+    def _added_field(self, raw: Any) -> None:
+        node = self._versions.resolve(raw, self._new)
+        name = str(self._versions.entry(node, "/T", self._new) or "")
+        if self._inherited(node, "/FT") != "/Sig":
+            kids = self._versions.items(node, "/Kids", self._new)
+            if not kids:
+                raise _Unexplained(f"field {name} was added")
+            for kid in kids:
+                self._added_field(kid)
+            return
+        self._new_fields |= {
+            _number(raw),
+            *(_number(k) for k in self._versions.items(node, "/Kids", self._new)),
+        }
+        visible = self._is_visible(node)
+        self._allow(Level.FORM_FILLING if visible else self._signed_level(node), name if visible else None)
+
+    def _signed_level(self, node: Any) -> Level:
+        value = self._versions.entry(node, "/V", self._new)
+        return Level.ARCHIVAL if value is None or _is_timestamp(value) else Level.FORM_FILLING
+
+    def _inherited(self, node: Any, key: str) -> Any:
+        for _ in range(16):
+            value = self._versions.entry(node, key, self._new)
+            if value is not None:
+                return value
+            node = self._versions.entry(node, "/Parent", self._new)
+        return None
+
+    def _is_visible(self, node: Any) -> bool:
+        for raw in [node, *self._versions.items(node, "/Kids", self._new)]:
+            widget = self._versions.resolve(raw, self._new)
+            corners = self._versions.items(widget, "/Rect", self._new)
+            if len(corners) == 4:
+                left, bottom, right, top = (float(self._versions.resolve(c, self._new)) for c in corners)
+                if left != right and bottom != top:
+                    return True
+        return False
+
+    def _field(self, before: Any, after: Any, path: str) -> None:
+        """An existing field or widget: what may change depends on whether it is, or becomes, signed."""
+        self._field_list(before, after, "/Kids", path)
+        if before is after:
+            self._entries(before, after, path, free=frozenset({"/Kids", "/Parent"}))
+            return
+        name = self._full_name(after)
+        is_signature = self._inherited(after, "/FT") == "/Sig"
+        old_value = self._versions.entry(before, "/V", self._old)
+        free = _FILLED
+        if is_signature and old_value is not None:
+            free = _IDLE
+        changed = [k for k in free if k in before or k in after]
+        if any(not _same(_raw(before, k), _raw(after, k)) or self._is_new(_raw(after, k)) for k in changed):
+            signed_now = is_signature and old_value is None and not self._is_visible(after)
+            self._allow(self._signed_level(after) if signed_now else Level.FORM_FILLING, name)
+        self._entries(before, after, path, free=free | {"/Kids", "/Parent"})
+
+    def _is_new(self, raw: Any) -> bool:
+        return isinstance(raw, generic.IndirectObject) and (
+            self._versions.version(raw.idnum, self._new) != self._versions.version(raw.idnum, self._old)
         )
 
+    def _full_name(self, node: Any) -> str:
+        parts: list[str] = []
+        for _ in range(16):
+            part = self._versions.entry(node, "/T", self._new)
+            if part is not None:
+                parts.append(str(part))
+            node = self._versions.entry(node, "/Parent", self._new)
+            if node is None:
+                break
+        return ".".join(reversed(parts))
 
-def _freed(old: HistoricalResolver, new: HistoricalResolver) -> tuple[set[Reference], set[Reference]]:
-    """Freed references that something in the old revision used, and those that nothing did."""
-    freed = set(new.refs_freed_in_revision())  # type: ignore[no-untyped-call]
-    live = {ref for ref in freed if ref.generation < 65535 and old._get_usages_of_ref(ref)}  # noqa: SLF001
-    return live, freed - live
+    def _page(self, before: Any, after: Any, path: str) -> None:
+        old_list = self._versions.items(before, "/Annots", self._old)
+        new_list = self._versions.items(after, "/Annots", self._new)
+        kept = {_number(a): a for a in new_list}
+        for annotation in old_list:
+            number = _number(annotation)
+            if number not in kept:
+                if self._versions.resolve(annotation, self._old) is not None and not isinstance(
+                    self._versions.resolve(annotation, self._old), generic.NullObject
+                ):
+                    raise _Unexplained(f"annotation {number} was removed")
+                continue
+            self._push(annotation, kept[number], f"annotation {number}")
+        known = {_number(a) for a in old_list}
+        for number, annotation in kept.items():
+            if number not in known:
+                self._added_annotation(annotation)
+        self._entries(before, after, path, free=_PAGE_FREE | {"/Annots"})
+
+    def _added_annotation(self, raw: Any) -> None:
+        node = self._versions.resolve(raw, self._new)
+        if _name(node, "/Subtype") == "/Widget":
+            if _number(raw) not in self._new_fields and self._inherited(node, "/FT") != "/Sig":
+                raise _Unexplained("a form widget was added")
+            self._allow(Level.FORM_FILLING if self._is_visible(node) else Level.ARCHIVAL)
+            return
+        self._allow(Level.ANNOTATIONS)
 
 
-def _numbers(references: set[Reference]) -> str:
-    return ", ".join(str(r.idnum) for r in sorted(references, key=lambda r: r.idnum)[:8])
+def _number(raw: Any) -> int:
+    return int(raw.idnum) if isinstance(raw, generic.IndirectObject) else id(raw)
+
+
+def _name(node: Any, key: str) -> str | None:
+    value = node.raw_get(key) if isinstance(node, generic.DictionaryObject) and key in node else None
+    return str(value) if isinstance(value, generic.NameObject) else None
+
+
+def _raw(node: Any, key: str) -> Any:
+    return node.raw_get(key) if key in node else None
+
+
+def _is_field(node: Any) -> bool:
+    return _name(node, "/Subtype") == "/Widget" or "/FT" in node
+
+
+def _is_timestamp(value: Any) -> bool:
+    return _name(value, "/SubFilter") == "/ETSI.RFC3161" or _name(value, "/Type") == "/DocTimeStamp"
+
+
+def _same_reference(before: Any, after: Any) -> bool:
+    return bool(_same(_raw(before, "/Parent"), _raw(after, "/Parent")))
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Equality of values that hold no others; references are the same if they name the same number."""
+    if isinstance(old, generic.IndirectObject) and isinstance(new, generic.IndirectObject):
+        return bool(old.idnum == new.idnum and old.generation == new.generation)
+    strings = (generic.TextStringObject, generic.ByteStringObject)
+    if isinstance(old, strings) and isinstance(new, strings):
+        return bool(old.original_bytes == new.original_bytes)
+    return bool(old == new)

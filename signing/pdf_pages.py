@@ -19,6 +19,8 @@ SCALE = 1.0
 MAX_PIXELS = 4_000_000
 THRESHOLD = 48
 MASK_MARGIN = 2.0
+DARK, LIGHT = 110, 190
+VANISHED_PIXELS, VANISHED_SHARE = 12, 0.15
 Rectangle = tuple[float, float, float, float]
 
 
@@ -55,32 +57,46 @@ class PageViewer:
         self._documents.clear()
         self._images.clear()
 
-    def compare(self, end: int, masks: Iterable[PageMask]) -> PageComparison:
-        """The revision that ends at `end` against the whole file."""
+    def compare(self, end: int, masks: Iterable[PageMask], drawn: Iterable[PageMask] = ()) -> PageComparison:
+        """The revision that ends at `end` against the whole file.
+
+        Within `masks` (pictures of later signatures) anything may be new, but nothing that was printed may
+        vanish, except in `drawn`, the pictures of the earlier signatures themselves.
+        """
         try:
             before, after = self._document(end), self._document(len(self._data))
             if len(before) != len(after):
                 common = min(len(before), len(after))
                 return PageComparison(different=tuple(range(common + 1, max(len(before), len(after)) + 1)))
-            return self._compare_pages(end, len(before), list(masks))
+            return self._compare_pages(end, len(before), list(masks), list(drawn))
         except (pypdfium2.PdfiumError, ValueError, MemoryError, OSError) as error:
             return PageComparison(incomplete=str(error)[:80] or type(error).__name__)
 
-    def _compare_pages(self, end: int, pages: int, masks: list[PageMask]) -> PageComparison:
+    def _compare_pages(
+        self, end: int, pages: int, masks: list[PageMask], drawn: list[PageMask]
+    ) -> PageComparison:
         different: list[int] = []
+        covered: list[int] = []
         for number in range(1, pages + 1):
             if time.monotonic() > self._deadline:
-                return PageComparison(different=tuple(different), incomplete=f"{number - 1}/{pages}")
+                return PageComparison(
+                    different=tuple(different), covered=tuple(covered), incomplete=f"{number - 1}/{pages}"
+                )
             before, after = self._image(end, number), self._image(len(self._data), number)
             if before.size != after.size:
                 different.append(number)
                 continue
             delta = ImageChops.difference(before, after).point(lambda v: 255 if v > THRESHOLD else 0)
+            if delta.getbbox() is None:
+                continue
             height = self._document(end)[number - 1].get_height()
-            _blank(delta, [m.rect for m in masks if m.page == number], height)
+            here = [m.rect for m in masks if m.page == number]
+            if _hides_ink(before, after, here, [m.rect for m in drawn if m.page == number], height):
+                covered.append(number)
+            _blank(delta, here, height)
             if delta.getbbox() is not None:
                 different.append(number)
-        return PageComparison(different=tuple(different))
+        return PageComparison(different=tuple(different), covered=tuple(covered))
 
     def _document(self, end: int) -> pypdfium2.PdfDocument:
         if end not in self._documents:
@@ -101,14 +117,40 @@ class PageViewer:
         return self._images[(end, number)]
 
 
-def _blank(delta: Image.Image, rectangles: list[Rectangle], height: float) -> None:
-    pencil = ImageDraw.Draw(delta)
-    ratio = delta.size[1] / height if height else 1.0
-    for left, bottom, right, top in rectangles:
-        box = (
-            (left - MASK_MARGIN) * ratio,
-            (height - top - MASK_MARGIN) * ratio,
-            (right + MASK_MARGIN) * ratio,
-            (height - bottom + MASK_MARGIN) * ratio,
-        )
-        pencil.rectangle(box, fill=0)
+def _hides_ink(
+    before: Image.Image,
+    after: Image.Image,
+    masks: list[Rectangle],
+    drawn: list[Rectangle],
+    height: float,
+) -> bool:
+    """Whether dark marks of the signed page are light now, inside the pictures of later signatures."""
+    dark = before.point(lambda v: 255 if v < DARK else 0)
+    gone = ImageChops.multiply(dark, after.point(lambda v: 255 if v > LIGHT else 0))
+    _blank(gone, drawn, height)
+    for rectangle in masks:
+        box = _pixels(rectangle, height, before.size)
+        inside = gone.crop(box).histogram()[255]
+        printed = dark.crop(box).histogram()[255]
+        if inside >= VANISHED_PIXELS and inside > printed * VANISHED_SHARE:
+            return True
+    return False
+
+
+def _pixels(rectangle: Rectangle, height: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    ratio = size[1] / height if height else 1.0
+    left, bottom, right, top = rectangle
+    return (
+        max(0, int((left - MASK_MARGIN) * ratio)),
+        max(0, int((height - top - MASK_MARGIN) * ratio)),
+        min(size[0], int((right + MASK_MARGIN) * ratio) + 1),
+        min(size[1], int((height - bottom + MASK_MARGIN) * ratio) + 1),
+    )
+
+
+def _blank(picture: Image.Image, rectangles: list[Rectangle], height: float) -> None:
+    pencil = ImageDraw.Draw(picture)
+    for rectangle in rectangles:
+        left, top, right, bottom = _pixels(rectangle, height, picture.size)
+        if right > left and bottom > top:
+            pencil.rectangle((left, top, right - 1, bottom - 1), fill=0)

@@ -10,22 +10,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from pyhanko.sign.diff_analysis import ModificationLevel
-
 from signing.judgement import Judgement
 from signing.messages import Code
 from signing.options import VerifyOptions
-from signing.pdf_changes import ChangeHistory, ChangesSince
+from signing.pdf_changes import ChangeHistory, ChangesSince, Level
 from signing.pdf_pages import PageMask, PageViewer
 from signing.pdf_structure import PdfFile, PdfSignature, trailing_problem
 from signing.report import Changes, Coverage, SubIndication
 
-_ALLOWED = {
-    1: ModificationLevel.LTA_UPDATES,
-    2: ModificationLevel.FORM_FILLING,
-    3: ModificationLevel.ANNOTATIONS,
-    None: ModificationLevel.FORM_FILLING,
-}
+_ALLOWED = {1: Level.ARCHIVAL, 2: Level.FORM_FILLING, 3: Level.ANNOTATIONS, None: Level.FORM_FILLING}
 
 
 class RevisionJudge:
@@ -74,7 +67,10 @@ class RevisionJudge:
         if since.level is None:
             judgement.doubt(failed, Code.CHANGES_SUSPICIOUS, detail=since.problem)
             return Changes.SUSPICIOUS
-        allowed = _ALLOWED.get(signature.docmdp, ModificationLevel.LTA_UPDATES)
+        allowed = _ALLOWED.get(signature.docmdp, Level.ARCHIVAL)
+        if since.level > allowed and signature.docmdp is None:
+            judgement.doubt(failed, Code.CHANGES_SUSPICIOUS, detail="annotations were added")
+            return Changes.SUSPICIOUS
         if since.level > allowed:
             judgement.fail(failed, Code.CHANGES_FORBIDDEN, detail=f"DocMDP P={signature.docmdp or '-'}")
             return Changes.FORBIDDEN

@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as made_by
 from typing import Any
 
@@ -101,6 +101,8 @@ def open_pdf(data: bytes) -> PdfFile:
             problem = " ".join(str(error).split())[:120] or type(error).__name__
     known = {s.byte_range for s in found}
     found += [s for s in _from_bytes(data, reader) if s.byte_range not in known]
+    if reader is not None:
+        found = [_settled(reader, data, s) for s in found]
     found.sort(key=lambda s: (s.end, s.revision if s.revision is not None else 1 << 30))
     return PdfFile(
         data=data,
@@ -342,6 +344,25 @@ def _revision_at(reader: PdfFileReader, offset: int) -> int | None:
     except BROKEN_PDF:
         return None
     return None
+
+
+def _settled(reader: PdfFileReader, data: bytes, signature: PdfSignature) -> PdfSignature:
+    """The signature with the revision that its bytes end with.
+
+    In a linearised file the first two cross-reference sections are one revision: the signed one is then the
+    later of them, not the one that lists the signature dictionary.
+    """
+    end, table = signature.end, reader.xrefs
+    pointers = _START.findall(data, max(0, end - TAIL), end)
+    if not pointers or signature.revision is None:
+        return signature
+    try:
+        for revision in range(signature.revision, table.total_revisions):
+            if table.get_startxref_for_revision(revision) == int(pointers[-1]):
+                return replace(signature, revision=revision)
+    except BROKEN_PDF:
+        pass
+    return signature
 
 
 def coverage(file: PdfFile, signature: PdfSignature) -> tuple[Coverage, str | None]:

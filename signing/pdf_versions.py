@@ -1,0 +1,96 @@
+"""The objects of a PDF as each revision had them, each version parsed once.
+
+A reader asks for an object "as of revision r"; most objects never change, so the version that counts is the
+one written by the last revision, not later than r, that mentions the object.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import Reference
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from signing.pdf_structure import BROKEN_PDF
+
+
+class Versions:
+    """Historical objects of one file."""
+
+    def __init__(self, reader: PdfFileReader) -> None:
+        self._reader = reader
+        self.total = int(reader.xrefs.total_revisions)
+        self._touched: list[frozenset[tuple[int, int]]] = []
+        self._history: dict[int, list[int]] = {}
+        for revision in range(self.total):
+            table = reader.xrefs
+            named: set[Reference] = set(table.explicit_refs_in_revision(revision))
+            named |= set(table.refs_freed_in_revision(revision))
+            self._touched.append(frozenset((r.idnum, r.generation) for r in named))
+            for number in {r.idnum for r in named}:
+                self._history.setdefault(number, []).append(revision)
+        self._objects: dict[tuple[int, int, int], Any] = {}
+
+    def freed(self, revision: int) -> bool:
+        """Whether the revision freed any number."""
+        return bool(self._reader.xrefs.refs_freed_in_revision(revision))
+
+    def version(self, number: int, revision: int) -> int:
+        """The revision that wrote the object as `revision` sees it; -1 if none did."""
+        written = self._history.get(number, [])
+        place = bisect.bisect_right(written, revision)
+        return written[place - 1] if place else -1
+
+    def get(self, reference: generic.IndirectObject, revision: int) -> Any:
+        """The object as of the revision; null where there is none or it cannot be read."""
+        version = self.version(reference.idnum, revision)
+        if version < 0:
+            return generic.NullObject()
+        key = (reference.idnum, reference.generation, version)
+        if key not in self._objects:
+            self._objects[key] = self._read(reference, version)
+        return self._objects[key]
+
+    def _read(self, reference: generic.IndirectObject, version: int) -> Any:
+        resolver = self._reader.get_historical_resolver(version)
+        try:
+            return resolver(Reference(reference.idnum, reference.generation, pdf=resolver))
+        except BROKEN_PDF as error:
+            return _Unreadable(error)
+
+    def root(self, revision: int) -> Any:
+        """The catalog's reference as of the revision."""
+        return self.trailer(revision).raw_get("/Root")
+
+    def trailer(self, revision: int) -> generic.DictionaryObject:
+        """The trailer as of the revision."""
+        return self._reader.trailer.flatten(revision)
+
+    def resolve(self, value: Any, revision: int) -> Any:
+        """Follow a reference, and a reference behind it, as of the revision."""
+        for _ in range(8):
+            if not isinstance(value, generic.IndirectObject):
+                return value
+            value = self.get(value, revision)
+        return generic.NullObject()
+
+    def entry(self, node: Any, key: str, revision: int) -> Any:
+        """A dictionary's entry, resolved; None if absent or not a dictionary."""
+        if not isinstance(node, generic.DictionaryObject) or key not in node:
+            return None
+        value = self.resolve(node.raw_get(key), revision)
+        return None if isinstance(value, generic.NullObject) else value
+
+    def items(self, node: Any, key: str, revision: int) -> list[Any]:
+        """The raw elements of an array entry; nothing if there is none."""
+        value = self.entry(node, key, revision)
+        return [value.raw_get(i) for i in range(len(value))] if isinstance(value, generic.ArrayObject) else []
+
+
+class _Unreadable:
+    """Stands for an object that cannot be parsed; equal to nothing, so that a change of it shows."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
