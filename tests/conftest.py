@@ -7,7 +7,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.left_out", "tests.support.postgres", "tests.support.sockets"]
+pytest_plugins = [
+    "tests.support.hub",
+    "tests.support.left_out",
+    "tests.support.postgres",
+    "tests.support.sockets",
+]
 
 # Settings of the person who runs the tests must not be settings of the hubs under test.
 for _name in [name for name in os.environ if name.startswith("LIENTHONG_")]:
