@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from schemas.issues import EdxmlRefused, Issue, Severity
 
-SHOWN_LENGTH: Final = 80
+SHOWN_LENGTH: Final = 160
 # What fills a placeholder: one text for both languages, or a pair (Vietnamese, English).
 Value: TypeAlias = "str | int | tuple[str, str]"
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -342,7 +342,7 @@ CATALOGUE: Final = MappingProxyType({**_ERRORS, **_WARNINGS})
 
 
 def shown(value: object) -> str:
-    """A value from a message as it may be shown: one line, no invisible characters, at most 80 long."""
+    """A value from a message as it may be shown: one line, no invisible characters, shortened."""
     text = "".join(
         " " if char in "\t\r\n" else char
         for char in str(value)[: SHOWN_LENGTH * 4]

@@ -107,6 +107,6 @@ def _explained(root: etree._Element) -> Iterator[Issue]:
     explained = False
     for error in islice(_explainer().iter_errors(cast("ElementProtocol", root)), _EXPLAINED):
         explained = True
-        yield issue("schema_violation", error.path or "", detail=error.reason or error.message)
+        yield issue("schema_violation", error.path or "", detail=(error.reason or error.message).rstrip("."))
     if not explained:
         yield issue("schema_violation", "edXML", detail=str(_schema().error_log.last_error))

@@ -45,7 +45,7 @@ def test_what_a_message_says_cannot_disturb_a_terminal() -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    assert len(shown("x" * 10_000)) == 80
+    assert len(shown("x" * 10_000)) == 160
 
 
 def test_braces_in_a_value_are_text() -> None:
