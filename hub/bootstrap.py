@@ -29,6 +29,7 @@ from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability.failpoints import Failpoints
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
+from hub.services.compose import ComposeService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
 from hub.services.health import HealthService
@@ -231,7 +232,10 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         health=HealthService(kit),
         sealer=kit.sealer,
         wakeups=listener,
+        compose=ComposeService(intake, directory),
+        blobs=kit.blobs,
         max_body_bytes=limits.body_bytes,
+        max_attachments=limits.attachments,
         rules=kit.rules,
     )
 

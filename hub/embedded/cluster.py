@@ -126,7 +126,7 @@ class ClusterFolder:
             own(self._run, account)
             return self._run
         known = self.known_socket_folder()
-        if known is not None and _is_private(known, account):
+        if known is not None:
             return known
         made = Path(tempfile.mkdtemp(prefix="lt-", dir="/tmp"))
         own(made, account)
@@ -134,13 +134,30 @@ class ClusterFolder:
         return made
 
     def known_socket_folder(self) -> Path | None:
-        """Return where the socket of a server started earlier is, if anywhere."""
+        """Return where the socket of a server started earlier is; None if nowhere, or not private any more.
+
+        Whoever could put a socket of his own in that place would be told the hub's password.
+        """
         if len(os.fsencode(self._run / SOCKET_NAME)) <= SOCKET_PATH_MAX:
-            return self._run if self._run.is_dir() else None
+            folder = self._run
+        else:
+            try:
+                folder = Path(os.fsdecode(self._socket.read_bytes()))
+            except FileNotFoundError:
+                return None
         try:
-            return Path(os.fsdecode(self._socket.read_bytes()))
+            info, owner = folder.lstat(), self.data.stat().st_uid
         except FileNotFoundError:
             return None
+        private = stat.S_ISDIR(info.st_mode) and info.st_uid == owner and not info.st_mode & 0o077
+        return folder if private else None
+
+    def clear_socket(self) -> None:
+        """Remove the socket of a server that is gone, and the lock file beside it."""
+        folder = self.known_socket_folder()
+        if folder is not None:
+            for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+                (folder / name).unlink(missing_ok=True)
 
     def drop_socket_folder(self, folder: Path) -> None:
         """Remove a socket folder outside the home once the server is gone."""
@@ -156,14 +173,6 @@ class ClusterFolder:
             if self.log.stat().st_size > LOG_KEPT_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
         return os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
-def _is_private(folder: Path, account: Account) -> bool:
-    try:
-        info = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(info.st_mode) and info.st_uid == account.uid and not info.st_mode & 0o077
 
 
 def own(folder: Path, account: Account) -> None:

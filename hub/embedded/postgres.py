@@ -12,8 +12,8 @@ returns the DSN of the hub's role (owner of its database, not a superuser). `sto
   must agree: a reused pid is not mistaken for it) and takes it over, or shuts it down if it does not answer.
 - *Postmaster killed, or power cut*: its back ends see it and leave; then the server starts and recovers.
 - *Power cut while the cluster is made*: `cluster` tells.
-- *Server ends under a running hub* (out of memory, a mistaken kill): `keep_running()` starts it again under the
-  same DSN; the pool reconnects.
+- *Server ends under a running hub* (out of memory, a mistaken kill): `keep_running()` starts it again under
+  the same DSN; the pool reconnects.
 - *Ctrl-C, exit, error*: `stop()`; nothing is left running.
 """
 
@@ -289,9 +289,10 @@ class EmbeddedPostgres:
             await asyncio.sleep(POLL_S)
         pid = process.postmaster_pid(data)
         if pid is not None and process.exists(pid):
-            # The number belongs to somebody else now; the server would take that for a running postmaster.
+            # The number is somebody else's now, or a zombie's; the server would take that for a postmaster.
             (data / "postmaster.pid").unlink()
             self._log.warning("postgres_stale_pid_file", pid=pid)
+        self._folder.clear_socket()  # its lock file would mislead the server in the same way
 
     async def _launch(
         self, binaries: Binaries, account: Account, socket: Path, credentials: Credentials

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -98,6 +99,10 @@ class IntakeService:
         self._commit = commit
         self._slots = slots
         self._limits = limits
+
+    def place(self, caller: Caller) -> AbstractContextManager[None]:
+        """Hold a place at the counter while a body comes in by another way; raises Refusal if full."""
+        return self._slots.take(caller.system_id)
 
     async def submit(
         self, caller: Caller, body: AsyncIterator[bytes], *, idempotency_key: str | None = None

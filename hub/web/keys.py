@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hub.ports.blobs import BlobStore
 from hub.ports.broker import Wakeups
 from hub.ports.sealing import Sealer
 from hub.services.access import AccessService, Caller
+from hub.services.compose import ComposeService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
 from hub.services.health import HealthService
@@ -32,7 +34,10 @@ class Services:
     health: HealthService
     sealer: Sealer
     wakeups: Wakeups
+    compose: ComposeService
+    blobs: BlobStore
     max_body_bytes: int
+    max_attachments: int
     rules: Rules
 
 

@@ -5,13 +5,13 @@ Times are RFC 3339 in UTC with Z; digests are hex SHA-256; ids are UUIDs. Field 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from hub.domain.limits import REASON_MAX
+from hub.domain.limits import REASON_MAX, RECIPIENTS_MAX
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_MAX)]
 
@@ -160,6 +160,59 @@ class StatusRequest(Model):
     description: str = Field(default="", max_length=REASON_MAX)
     staff: str = Field(default="", max_length=100)
     department: str = Field(default="", max_length=200)
+
+
+class SignerIn(Model):
+    """Who signed the document, as text."""
+
+    competence: str = Field(default="", max_length=50)
+    position: str = Field(default="", max_length=100)
+    full_name: str = Field(default="", max_length=100)
+
+
+class QuotedIn(Model):
+    """Another document that this one answers or revokes."""
+
+    organ_id: str = Field(min_length=1, max_length=50)
+    code: str = Field(default="", max_length=100)
+    document_no: str = Field(default="", max_length=200)
+    promulgation_date: date | None = None
+
+
+class ReplacedIn(Model):
+    """A document that this one replaces, and for whom."""
+
+    document_no: str = Field(min_length=1, max_length=200)
+    units: list[str] = Field(default=[], max_length=RECIPIENTS_MAX)
+
+
+class DocumentMetadata(Model):
+    """The fields of a document sent as multipart/form-data [QCVN 102].
+
+    `sent_at` goes into the message's trace: a resend repeats it, so that it is known as the same.
+    Without `document_no` the number is `from_code,yyyy/MM/dd,code_number/code_notation`.
+    """
+
+    from_code: str = Field(min_length=1, max_length=50)
+    to: list[str] = Field(min_length=1, max_length=RECIPIENTS_MAX)
+    document_no: str = Field(default="", max_length=200)
+    code_number: str = Field(min_length=1, max_length=20)
+    code_notation: str = Field(min_length=1, max_length=50)
+    promulgation_date: date
+    promulgation_place: str = Field(default="", max_length=50)
+    type_name: str = Field(default="Công văn", max_length=100)
+    subject: str = Field(min_length=1, max_length=500)
+    content: str = Field(default="", max_length=500)
+    priority: int = Field(default=0, ge=0, le=4)
+    due_date: date | None = None
+    signer: SignerIn = SignerIn()
+    response_for: list[QuotedIn] = Field(default=[], max_length=100)
+    doc_type: int = Field(default=0, ge=0, le=3)
+    reason: str = Field(default="", max_length=REASON_MAX)
+    updates: str = Field(default="", max_length=200)
+    replaces: list[ReplacedIn] = Field(default=[], max_length=100)
+    to_places: list[str] = Field(default=[], max_length=100)
+    sent_at: AwareDatetime
 
 
 class RecipientOut(Model):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub.domain.problems import PROBLEMS
-from hub.web.models import ProblemDocument
+from hub.web.models import DocumentMetadata, ProblemDocument
 from hub.web.responses import PROBLEM_TYPE
 from hub.web.routes import OPERATIONS, Operation
 
@@ -44,7 +44,7 @@ def build(*, version: str) -> Json:
 
 
 def _schemas() -> Json:
-    models: set[type[BaseModel]] = {ProblemDocument}
+    models: set[type[BaseModel]] = {ProblemDocument, DocumentMetadata}
     for operation in OPERATIONS:
         models |= {model for model in operation.answers.values() if model is not None}
         if operation.body is not None and operation.body != "edxml":
@@ -99,7 +99,20 @@ def _path_parameter(name: str) -> Json:
 def _request_body(operation: Operation) -> Json:
     if operation.body == "edxml":
         media = {"schema": {"type": "string", "description": "edXML [QCVN 102:2016/BTTTT]"}}
-        return {"required": True, "content": {"application/xml": media, "application/octet-stream": media}}
+        form = {
+            "type": "object",
+            "required": ["metadata", "file"],
+            "properties": {
+                "metadata": {"$ref": _REF.format(model=DocumentMetadata.__name__)},
+                "file": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1},
+            },
+        }
+        content = {
+            "application/xml": media,
+            "application/octet-stream": media,
+            "multipart/form-data": {"schema": form},
+        }
+        return {"required": True, "content": content}
     assert operation.body is not None  # the caller asks only for operations with a body
     schema = {"$ref": _REF.format(model=operation.body.__name__)}
     return {"required": operation.body_required, "content": {"application/json": {"schema": schema}}}

@@ -94,11 +94,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         path="/api/v1/documents",
         name="sendDocument",
         summary_vi="Gửi văn bản hoặc gói trạng thái (edXML)",
-        summary="Send an edXML document or status message; the answer is its receipt",
+        summary="Send an edXML message, or a document as metadata and files; the answer is its receipt",
         handler=documents.submit,
         body="edxml",
         answers={201: m.Receipt, 200: m.Receipt},
-        problems=(*_INTAKE, "media_type_unsupported", *_CONTENT),
+        problems=(*_INTAKE, "media_type_unsupported", "parts_invalid", *_CONTENT),
     ),
     Operation(
         method="GET",

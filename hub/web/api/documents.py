@@ -12,6 +12,7 @@ from hub.domain.problems import HubError, Refusal
 from hub.services.intake import Submitted
 from hub.web import body
 from hub.web.api import views
+from hub.web.api.compose import submit_parts
 from hub.web.api.parameters import document_id, idempotency_key, integer
 from hub.web.keys import SERVICES, caller_of
 from hub.web.models import (
@@ -27,20 +28,23 @@ from hub.web.responses import json_response, stored_json
 XML_TYPES: Final = frozenset(
     {"application/xml", "text/xml", "application/octet-stream", "application/edxml+xml", ""}
 )
+FORM_TYPE: Final = "multipart/form-data"
 EVENTS_PAGE: Final = 500
 FULL_RETRY_AFTER_S: Final = 60
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Take in an edXML document or status message."""
+    """Take in an edXML document or status message, or a document as metadata and files."""
     services = request.app[SERVICES]
     caller = await caller_of(request)
-    if request.content_type not in XML_TYPES:
+    if request.content_type not in XML_TYPES and request.content_type != FORM_TYPE:
         raise Refusal("media_type_unsupported", params={"media_type": request.content_type})
     body.refuse_declared_size(request, services.max_body_bytes)
     closed = (await services.health.look()).refuse
     if closed is not None:
         raise HubError(closed, retry_after=FULL_RETRY_AFTER_S)
+    if request.content_type == FORM_TYPE:
+        return receipt_response(await submit_parts(request, caller))
     submitted = await services.intake.submit(
         caller, body.stream(request, services.rules.transfer), idempotency_key=idempotency_key(request)
     )
