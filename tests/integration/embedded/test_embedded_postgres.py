@@ -77,6 +77,14 @@ def kill_hub(home: Path) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+async def answers(dsn: str) -> bool:
+    try:
+        async with connected(dsn):
+            return True
+    except (OSError, asyncpg.PostgresError):
+        return False
+
+
 async def remember(dsn: str) -> None:
     async with connected(dsn) as connection:
         await connection.execute("CREATE TABLE kept (x int); INSERT INTO kept VALUES (42)")
@@ -172,15 +180,73 @@ async def test_a_killed_server_recovers_what_was_committed(home: Path) -> None:
     await again.stop()
 
 
+@pytest.mark.parametrize("adopted", [False, True])
+async def test_a_server_that_ends_under_a_running_hub_is_started_again(home: Path, adopted: bool) -> None:
+    if adopted:
+        kill_hub(home)
+    server = EmbeddedPostgres(home)
+    dsn = await server.start()
+    await remember(dsn)
+    first = postmaster(home)
+    async with asyncio.TaskGroup() as tasks:
+        keeper = tasks.create_task(server.keep_running())
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            data = home / "postgres" / "data"
+            while process.postmaster_pid(data) in {first, None} or not await answers(dsn):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await remembered(dsn)
+        keeper.cancel()
+    await server.stop()
+    assert process.processes_in(home / "postgres" / "data") == ()
+
+
+async def test_a_server_that_ends_again_and_again_is_given_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "RESTARTS_MAX", 0)
+    server = EmbeddedPostgres(home)
+    await server.start()
+    os.kill(postmaster(home), signal.SIGKILL)
+    with pytest.raises(StartFailed, match="again and again"):
+        await server.keep_running()
+    await server.stop()
+
+
+async def test_keeping_ends_when_the_server_is_stopped(home: Path) -> None:
+    server = EmbeddedPostgres(home)
+    await server.start()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.keep_running())
+        await asyncio.sleep(0)
+        await server.stop()
+
+
+async def test_what_postgresql_refuses_while_it_is_set_up_does_not_leak(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for refusal, told in (
+        (asyncpg.DiskFullError("x"), DiskFull),
+        (asyncpg.InternalServerError("x"), StartFailed),
+    ):
+
+        async def refuse(*_: object, error: Exception = refusal) -> None:
+            raise error
+
+        monkeypatch.setattr(postgres, "_ensure_database", refuse)
+        with pytest.raises(told):
+            await EmbeddedPostgres(home).start()
+
+
 async def test_a_pid_file_whose_number_is_somebody_else_s_now_does_not_mislead(home: Path) -> None:
     server = EmbeddedPostgres(home)
     await remember(await server.start())
-    data = home / "postgres" / "data"
-    left_behind = (data / "postmaster.pid").read_text()
+    folder = home / "postgres"
+    locks = [folder / "data" / "postmaster.pid", folder / "run" / ".s.PGSQL.5432.lock"]
+    left_behind = [lock.read_text() for lock in locks]
     await server.stop()
-    (data / "postmaster.pid").write_text(
-        left_behind.replace(left_behind.split("\n", 1)[0], str(os.getppid()), 1)
-    )
+    for lock, text in zip(locks, left_behind, strict=True):
+        lock.write_text(text.replace(text.split("\n", 1)[0], str(os.getppid()), 1))
     assert await remembered(await server.start())
     await server.stop()
 
