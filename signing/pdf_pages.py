@@ -46,7 +46,7 @@ class PageViewer:
 
     def __init__(self, data: bytes, *, seconds: float) -> None:
         self._data = data
-        self._deadline = time.monotonic() + seconds
+        self._seconds_left = seconds
         self._documents: dict[int, pypdfium2.PdfDocument] = {}
         self._images: dict[tuple[int, int], Image.Image] = {}
 
@@ -63,6 +63,7 @@ class PageViewer:
         Within `masks` (pictures of later signatures) anything may be new, but nothing that was printed may
         vanish, except in `drawn`, the pictures of the earlier signatures themselves.
         """
+        started = time.monotonic()
         try:
             before, after = self._document(end), self._document(len(self._data))
             if len(before) != len(after):
@@ -71,14 +72,17 @@ class PageViewer:
             return self._compare_pages(end, len(before), list(masks), list(drawn))
         except (pypdfium2.PdfiumError, ValueError, MemoryError, OSError) as error:
             return PageComparison(incomplete=str(error)[:80] or type(error).__name__)
+        finally:
+            self._seconds_left -= time.monotonic() - started
 
     def _compare_pages(
         self, end: int, pages: int, masks: list[PageMask], drawn: list[PageMask]
     ) -> PageComparison:
         different: list[int] = []
         covered: list[int] = []
+        deadline = time.monotonic() + self._seconds_left
         for number in range(1, pages + 1):
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > deadline:
                 return PageComparison(
                     different=tuple(different), covered=tuple(covered), incomplete=f"{number - 1}/{pages}"
                 )

@@ -87,18 +87,30 @@ class RevisionJudge:
         since: ChangesSince,
         judgement: Judgement,
     ) -> bool:
-        masks = [
-            PageMask(page=s.page, rect=s.rect) for s in later if s.page is not None and s.rect is not None
+        followers = {s.byte_range for s in later}
+        earlier = [
+            s for s in self._file.signatures if s.byte_range not in followers and s.end <= signature.end
         ]
-        seen = self._viewer.compare(signature.end, masks)
-        if seen.different:
-            pages = ", ".join(str(p) for p in seen.different[:10])
-            judgement.doubt(SubIndication.FORMAT_FAILURE, Code.PAGE_LOOKS_DIFFERENT, pages=pages)
+        seen = self._viewer.compare(signature.end, _pictures(later), _pictures(earlier))
+        if seen.different or seen.covered:
+            code = Code.PAGE_LOOKS_DIFFERENT if seen.different else Code.APPEARANCE_COVERS_TEXT
+            pages = ", ".join(str(p) for p in (seen.different or seen.covered)[:10])
+            judgement.doubt(SubIndication.FORMAT_FAILURE, code, pages=pages)
             return False
         if seen.incomplete is not None:
-            judgement.note(Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
-            return not since.freed_unused
+            # Archival updates draw nothing; anything more must have been looked at.
+            if since.level is not None and since.level <= Level.ARCHIVAL and not since.freed_unused:
+                judgement.note(Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
+                return True
+            judgement.doubt(SubIndication.TRY_LATER, Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
+            return False
         return True
+
+
+def _pictures(signatures: list[PdfSignature]) -> list[PageMask]:
+    return [
+        PageMask(page=s.page, rect=s.rect) for s in signatures if s.page is not None and s.rect is not None
+    ]
 
 
 def _note_permitted(since: ChangesSince, later: list[PdfSignature], judgement: Judgement) -> None:

@@ -54,8 +54,12 @@ class Versions:
         return self._objects[key]
 
     def _read(self, reference: generic.IndirectObject, version: int) -> Any:
-        resolver = self._reader.get_historical_resolver(version)
         try:
+            if version == self._history[reference.idnum][-1]:
+                # The newest version is the one the reader has parsed already.
+                newest = Reference(reference.idnum, reference.generation, pdf=self._reader)
+                return self._reader.get_object(newest)  # type: ignore[no-untyped-call]
+            resolver = self._reader.get_historical_resolver(version)
             return resolver(Reference(reference.idnum, reference.generation, pdf=resolver))
         except BROKEN_PDF as error:
             return _Unreadable(error)
