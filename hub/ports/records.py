@@ -5,6 +5,7 @@ Every record is frozen; a change is a new value that storage writes in one trans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -228,6 +229,34 @@ class Hint:
 
     topic: str
     ref: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """A task to be made, due at once."""
+
+    id: UUID
+    kind: str
+    lane: Lane
+    document_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A state change with all that goes with it: written together or not at all, in one round trip.
+
+    `deliveries` are rows as they are after the change; events tell of it; hints and tasks make others
+    act on it; evidence states it for the sender.
+    """
+
+    deliveries: Sequence[DeliveryRecord] = ()
+    events: Sequence[NewEvent] = ()
+    hints: Sequence[Hint] = ()
+    evidence: Sequence[EvidenceRow] = ()
+    tasks: Sequence[NewTask] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.deliveries, self.events, self.hints, self.evidence, self.tasks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

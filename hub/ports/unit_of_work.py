@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -19,6 +20,7 @@ from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.domain.transport import DeliveryState
 from hub.ports.records import (
     AgencyRow,
+    Change,
     DeliveryRecord,
     DocumentRecord,
     DocumentText,
@@ -26,7 +28,6 @@ from hub.ports.records import (
     EvidenceRow,
     Hint,
     KeyRecord,
-    NewEvent,
     Offer,
     OutboxRow,
     ReportRow,
@@ -41,6 +42,28 @@ class DatabaseUnavailable(Exception):
 
 class CommitUnknown(Exception):
     """The connection broke while COMMIT was under way: the outcome must be looked up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyClaim:
+    """The keys under which a message is to be taken in."""
+
+    submission: SubmissionKey
+    document: DocumentKey | None
+    version_no: int
+    idempotency_key: str | None
+    document_id: UUID
+    receipt: bytes
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysTaken:
+    """Which of the keys somebody else holds already."""
+
+    submission: bool
+    document: bool
+    idempotency: bool
 
 
 class IntakeRepo(Protocol):
@@ -61,20 +84,11 @@ class IntakeRepo(Protocol):
     async def conflicting(self, key: DocumentKey) -> bytes | None:
         """Return the SHA-256 of the body accepted under a document key, or None."""
 
-    async def reserve(
-        self, key: SubmissionKey, *, document_id: UUID, receipt: bytes, accepted_at: datetime
-    ) -> bool:
-        """Claim a submission key; False if it is taken (waits for a racing transaction to end)."""
+    async def reserve(self, claim: KeyClaim) -> KeysTaken:
+        """Claim all keys of a submission at once (waits for racing transactions to end).
 
-    async def reserve_idempotency(
-        self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime
-    ) -> bool:
-        """Claim an Idempotency-Key; False if it is taken."""
-
-    async def reserve_document(
-        self, key: DocumentKey, *, version_no: int, sha256: bytes, document_id: UUID, at: datetime
-    ) -> bool:
-        """Claim a document key; False if another body holds it."""
+        What was claimed beside a key that is taken must be rolled back.
+        """
 
     async def insert(
         self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
@@ -82,9 +96,16 @@ class IntakeRepo(Protocol):
         """Insert a document and its deliveries, set-based: one round trip whatever their number."""
 
     async def refused(
-        self, refusal_id: UUID, *, system_id: UUID, code: str, sha256: bytes | None, field: str | None
+        self,
+        refusal_id: UUID,
+        *,
+        system_id: UUID,
+        code: str,
+        from_code: str | None,
+        sha256: bytes | None,
+        field: str | None,
     ) -> None:
-        """Keep the bare facts of a refusal: time, system, digest, code, field; never content."""
+        """Keep the bare facts of a refusal: time, system, code, sender, digest, field; never content."""
 
 
 class DocumentRepo(Protocol):
@@ -114,9 +135,6 @@ class DocumentRepo(Protocol):
     async def reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
         """Return the stored reports, in the order of the attachments."""
 
-    async def add_evidence(self, rows: Sequence[EvidenceRow]) -> None:
-        """Store statements signed by the hub."""
-
     async def evidence(self, document_id: UUID) -> tuple[EvidenceRow, ...]:
         """Return the statements about a document."""
 
@@ -141,9 +159,6 @@ class DeliveryRepo(Protocol):
 
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document without locking."""
-
-    async def save(self, deliveries: Sequence[DeliveryRecord]) -> None:
-        """Write back changed deliveries, set-based."""
 
     async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what a system may lease now: urgent first, every fifth place kept for normal ones,
@@ -171,9 +186,6 @@ class DeliveryRepo(Protocol):
 class EventRepo(Protocol):
     """The append-only log."""
 
-    async def add(self, events: Sequence[NewEvent]) -> None:
-        """Append events; they become visible with the transaction."""
-
     async def of_document(self, document_id: UUID) -> tuple[EventRow, ...]:
         """Return the timeline of a document, oldest first."""
 
@@ -189,9 +201,6 @@ class EventRepo(Protocol):
 
 class TaskRepo(Protocol):
     """Tasks as rows with leases."""
-
-    async def add(self, task_id: UUID, *, kind: str, lane: str, document_id: UUID) -> None:
-        """Add a task that is due at once."""
 
     async def due(self, kind: str, lane: str, limit: int) -> tuple[UUID, ...]:
         """Return tasks that are due and not leased."""
@@ -220,9 +229,6 @@ class TaskRepo(Protocol):
 
 class OutboxRepo(Protocol):
     """Hints to publish, written in the transaction that makes them true."""
-
-    async def add(self, hints: Sequence[Hint]) -> None:
-        """Add hints."""
 
     async def take(self, limit: int) -> tuple[OutboxRow, ...]:
         """Lock and return the oldest hints that no other node is publishing."""
@@ -327,6 +333,9 @@ class Transaction(Protocol):
     def directory(self) -> DirectoryRepo: ...
     @property
     def housekeeping(self) -> HousekeepingRepo: ...
+
+    async def record(self, change: Change) -> None:
+        """Write a state change with its events, hints, evidence and tasks, in one round trip."""
 
 
 class UnitOfWork(Protocol):

@@ -42,17 +42,17 @@ def sent_by_owner(document: DocumentRecord) -> bool:
     return document.status_code is None or document.status_code == RECALL
 
 
-async def apply_effects(
+async def effects_of(
     tx: Transaction, journal: Journal, message: DocumentRecord, units: Collection[str], *, at: datetime
-) -> None:
-    """Move the business state of the deliveries that `message` refers to, in the caller's transaction.
+) -> tuple[list[DeliveryRecord], list[NewEvent]]:
+    """Return the deliveries that `message` refers to, locked and moved, with their events, to be recorded.
 
     Args:
         message: the status, or the document of type 1–3, with `refers_to` set.
         units: the recipient units that it concerns.
     """
     if message.refers_to is None:
-        return
+        return [], []
     changed: list[DeliveryRecord] = []
     events: list[NewEvent] = []
     for delivery in await tx.deliveries.lock_of_document(message.refers_to):
@@ -72,9 +72,7 @@ async def apply_effects(
         kind = KIND_OF[outcome.effect] if message.status_code is not None else EventKind.CHANGE_REQUESTED
         changed.append(moved)
         events.append(journal.delivery(kind, moved, at=at, facts=facts))
-    if changed:
-        await tx.deliveries.save(changed)
-        await tx.events.add(events)
+    return changed, events
 
 
 def _outcome(delivery: DeliveryRecord, message: DocumentRecord) -> StatusOutcome:

@@ -32,7 +32,7 @@ from hub.domain.transport import (
     advance,
     is_repeat,
 )
-from hub.ports.records import DeliveryRecord, DocumentRecord, NewEvent, Offer
+from hub.ports.records import Change, DeliveryRecord, DocumentRecord, NewEvent, Offer
 from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
 from hub.services.journal import Journal
@@ -87,10 +87,12 @@ class InboxService:
         length = self._length(seconds)
         async with self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
+            told: list[NewEvent] = []
             if delivery.state in LEASED_STATES:
                 if delivery.lease_until is not None and delivery.lease_until > now:
                     raise Refusal("lease_held", params={"until": delivery.lease_until.isoformat()})
-                delivery = await self._expire(tx, delivery, now)
+                delivery, expired = expire_lease(delivery, now, self._journal)
+                told.append(expired)
             if delivery.parked_until is not None:
                 raise Refusal("delivery_not_open", params={"state": "parked"})
             changed = replace(
@@ -103,11 +105,9 @@ class InboxService:
             document = await tx.documents.get(delivery.document_id)
             if document is None:
                 raise Refusal("delivery_unknown")
-            await tx.deliveries.save([changed])
-            event = self._journal.delivery(
-                EventKind.DELIVERY_LEASED, changed, at=now, facts={"lease_token": changed.lease_token}
-            )
-            await tx.events.add([event])
+            facts: dict[str, EventValue] = {"lease_token": changed.lease_token}
+            told.append(self._journal.delivery(EventKind.DELIVERY_LEASED, changed, at=now, facts=facts))
+            await tx.record(Change(deliveries=[changed], events=told))
         return Lease(
             delivery_id=delivery_id,
             token=changed.lease_token,
@@ -163,14 +163,9 @@ class InboxService:
             changed = replace(
                 delivery, state=advance(delivery.state, DeliveryEvent.HAND_OVER), handed_over_at=now
             )
-            await tx.deliveries.save([changed])
-            await tx.events.add(
-                [
-                    self._journal.delivery(
-                        EventKind.DELIVERY_HANDED_OVER, changed, at=now, facts={"lease_token": token}
-                    )
-                ]
-            )
+            facts: dict[str, EventValue] = {"lease_token": token}
+            event = self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, changed, at=now, facts=facts)
+            await tx.record(Change(deliveries=[changed], events=[event]))
 
     async def renew(self, caller: Caller, delivery_id: UUID, token: int, seconds: int | None) -> datetime:
         """Prolong the current lease and return its new end. Raises Refusal as `lease`, or `lease_lost`."""
@@ -178,8 +173,7 @@ class InboxService:
         async with self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             _current_lease(delivery, token)
-            changed = replace(delivery, lease_until=now + length)
-            await tx.deliveries.save([changed])
+            await tx.record(Change(deliveries=[replace(delivery, lease_until=now + length)]))
         return now + length
 
     async def confirm(self, caller: Caller, delivery_id: UUID, token: int) -> datetime:
@@ -205,9 +199,9 @@ class InboxService:
                 ended_at=now,
                 lease_until=None,
             )
-            await tx.deliveries.save([changed])
             kind = EventKind.DELIVERY_CONFIRMED_LATE if late else EventKind.DELIVERY_CONFIRMED
-            await tx.events.add([self._journal.delivery(kind, changed, at=now, facts={"lease_token": token})])
+            event = self._journal.delivery(kind, changed, at=now, facts={"lease_token": token})
+            await tx.record(Change(deliveries=[changed], events=[event]))
         self._failpoints.hit("after_confirm_before_answer")
         return now
 
@@ -230,7 +224,6 @@ class InboxService:
                 ended_at=now,
                 lease_until=None,
             )
-            await tx.deliveries.save([changed])
             event = self._journal.delivery(
                 EventKind.DELIVERY_REJECTED,
                 changed,
@@ -238,7 +231,7 @@ class InboxService:
                 facts={"lease_token": token},
                 reason=reason.strip(),
             )
-            await tx.events.add([event])
+            await tx.record(Change(deliveries=[changed], events=[event]))
         return now
 
     def _length(self, seconds: int | None) -> timedelta:
@@ -252,11 +245,6 @@ class InboxService:
         if locked is None or locked[0].system_id != caller.system_id:
             raise Refusal("delivery_unknown")
         return locked
-
-    async def _expire(self, tx: Transaction, delivery: DeliveryRecord, now: datetime) -> DeliveryRecord:
-        changed, event = expire_lease(delivery, now, self._journal)
-        await tx.events.add([event])
-        return changed
 
 
 def expire_lease(

@@ -18,10 +18,11 @@ from hub.domain.problems import Refusal
 from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
 from hub.domain.times import rfc3339
-from hub.ports.records import DocumentRecord, EvidenceRow, Hint, NewEvent
-from hub.ports.unit_of_work import Transaction
+from hub.domain.transport import DeliveryState
+from hub.ports.records import Change, DocumentRecord, EvidenceRow, Hint, NewEvent, NewTask
+from hub.ports.unit_of_work import KeyClaim, Transaction
 from hub.services.access import Caller
-from hub.services.business_effects import apply_effects
+from hub.services.business_effects import effects_of
 from hub.services.intake_plan import Facts, Plan
 from hub.services.kit import Kit
 from hub.services.receive import Received
@@ -29,6 +30,11 @@ from hub.services.rendition import STRICT_DIALECT
 
 UPDATE_DOC_TYPE: Final = 2
 VERIFY: Final = "verify"
+
+
+class _AlreadyAccepted(Exception):
+    # A racing call took in the same submission: what this one had claimed is rolled back.
+    pass
 
 
 class VersionTaken(Exception):
@@ -92,63 +98,65 @@ class IntakeCommit:
             VersionTaken, DatabaseUnavailable, CommitUnknown.
         """
         receipt = self._receipt(submission, plan.document, resolution, snapshot_id)
-        async with self._uow.begin() as tx:
-            if not await tx.intake.reserve(
-                submission.key,
-                document_id=plan.document.id,
-                receipt=receipt,
-                accepted_at=plan.document.accepted_at,
-            ):
-                return None
-            await self._reserve_names(tx, submission, plan.document)
-            await tx.intake.insert(plan.document, plan.text, plan.deliveries)
-            await self._record(tx, plan)
-            await apply_effects(
-                tx, self._journal, plan.document, plan.concerned, at=plan.document.accepted_at
-            )
-            self._failpoints.hit("before_commit")
+        try:
+            async with self._uow.begin() as tx:
+                await self._reserve(tx, submission, plan.document, receipt)
+                await tx.intake.insert(plan.document, plan.text, plan.deliveries)
+                await tx.record(await self._change(tx, plan))
+                self._failpoints.hit("before_commit")
+        except _AlreadyAccepted:
+            return None
         return receipt
 
-    async def _reserve_names(self, tx: Transaction, submission: Submission, document: DocumentRecord) -> None:
-        at = document.accepted_at
-        if submission.idempotency_key is not None and not await tx.intake.reserve_idempotency(
-            submission.key.system_id, submission.idempotency_key, submission.key, at
-        ):
-            raise Refusal("idempotency_conflict")
-        if document.kind is MessageKind.STATUS:
-            return
+    async def _reserve(
+        self, tx: Transaction, submission: Submission, document: DocumentRecord, receipt: bytes
+    ) -> None:
         key = _document_key(submission.facts, document.from_unit)
-        update = key is None
-        if key is None:
+        update = key is None and document.kind is MessageKind.DOCUMENT
+        if update:
             key = DocumentKey(
                 unit_id=document.from_unit, document_no=document.document_no, change_kind=ChangeKind.UPDATE
             )
-        if not await tx.intake.reserve_document(
-            key, version_no=document.version_no, sha256=document.sha256, document_id=document.id, at=at
-        ):
+        taken = await tx.intake.reserve(
+            KeyClaim(
+                submission=submission.key,
+                document=key,
+                version_no=document.version_no,
+                idempotency_key=submission.idempotency_key,
+                document_id=document.id,
+                receipt=receipt,
+                accepted_at=document.accepted_at,
+            )
+        )
+        if taken.submission:
+            raise _AlreadyAccepted
+        if taken.idempotency:
+            raise Refusal("idempotency_conflict")
+        if taken.document:
             raise VersionTaken if update else _conflict(submission.facts)
 
-    async def _record(self, tx: Transaction, plan: Plan) -> None:
-        document = plan.document
+    async def _change(self, tx: Transaction, plan: Plan) -> Change:
+        document, at = plan.document, plan.document.accepted_at
         events = [self._accepted(document)]
         hints: list[Hint] = []
+        tasks: list[NewTask] = []
         if document.kind is MessageKind.DOCUMENT:
-            task_id = self._ids.new()
-            await tx.tasks.add(task_id, kind=VERIFY, lane=document.lane, document_id=document.id)
-            hints.append(Hint(topic=f"{VERIFY}.{document.lane}", ref=task_id))
-        else:
-            hints += [Hint(topic="inbox", ref=d.system_id) for d in plan.deliveries if d.parked_until is None]
+            task = NewTask(id=self._ids.new(), kind=VERIFY, lane=document.lane, document_id=document.id)
+            tasks.append(task)
+            hints.append(Hint(topic=f"{VERIFY}.{document.lane}", ref=task.id))
         parked = [d for d in plan.deliveries if d.parked_until is not None]
-        events += [
-            self._journal.delivery(EventKind.STATUS_PARKED, d, at=document.accepted_at) for d in parked
-        ]
-        if plan.undeliverable:
-            evidence, told = self._undeliverable(document, plan.undeliverable)
-            await tx.documents.add_evidence(evidence)
-            events += told
-        await tx.events.add(events)
-        if hints:
-            await tx.outbox.add(hints)
+        events += [self._journal.delivery(EventKind.STATUS_PARKED, d, at=at) for d in parked]
+        ready = [d for d in plan.deliveries if d.state is DeliveryState.QUEUED and d.parked_until is None]
+        hints += [Hint(topic="inbox", ref=d.system_id) for d in ready]
+        evidence, told = self._undeliverable(document, plan.undeliverable)
+        moved, effects = await effects_of(tx, self._journal, document, plan.concerned, at=at)
+        return Change(
+            deliveries=moved,
+            events=[*events, *told, *effects],
+            hints=hints,
+            evidence=evidence,
+            tasks=tasks,
+        )
 
     def _accepted(self, document: DocumentRecord) -> NewEvent:
         kind = (

@@ -19,9 +19,9 @@ from hub.domain.events import EventKind
 from hub.domain.jcs import Json
 from hub.domain.transport import DeliveryEvent, advance
 from hub.ports.broker import Broker
-from hub.ports.records import DeliveryRecord, DocumentRecord, EvidenceRow, Hint, NewEvent
+from hub.ports.records import Change, DeliveryRecord, DocumentRecord, EvidenceRow, Hint
 from hub.ports.unit_of_work import Transaction
-from hub.services.business_effects import apply_effects, sent_by_owner
+from hub.services.business_effects import effects_of, sent_by_owner
 from hub.services.inbox import expire_lease
 from hub.services.intake_commit import evidence_body
 from hub.services.kit import Kit
@@ -57,8 +57,13 @@ class Sweeper:
                 return 0
             now = await tx.deliveries.hub_time()
             moved = [expire_lease(row, now, self._journal) for row in rows]
-            await _write(tx, [m[0] for m in moved], [m[1] for m in moved])
-            await tx.outbox.add([Hint(topic="inbox", ref=s) for s in {r.system_id for r in rows}])
+            await tx.record(
+                Change(
+                    deliveries=[delivery for delivery, _ in moved],
+                    events=[event for _, event in moved],
+                    hints=[Hint(topic="inbox", ref=s) for s in {r.system_id for r in rows}],
+                )
+            )
         return len(rows)
 
     async def passed_deadlines(self) -> int:
@@ -91,8 +96,7 @@ class Sweeper:
                         facts={"reason": "deadline_passed", "related": statement.id},
                     )
                 )
-            await _write(tx, changed, events)
-            await tx.documents.add_evidence(evidence)
+            await tx.record(Change(deliveries=changed, events=events, evidence=evidence))
         return len(changed)
 
     async def alerts(self) -> int:
@@ -102,9 +106,8 @@ class Sweeper:
             if not rows:
                 return 0
             now = await tx.deliveries.hub_time()
-            await tx.events.add(
-                [self._journal.delivery(EventKind.DEADLINE_ALERTED, row, at=now) for row in rows]
-            )
+            told = [self._journal.delivery(EventKind.DEADLINE_ALERTED, row, at=now) for row in rows]
+            await tx.record(Change(events=told))
         return len(rows)
 
     async def parked_statuses(self) -> int:
@@ -141,14 +144,21 @@ class Sweeper:
             moved = replace(row, parked_until=None, waits_for=target.id if own else None)
             await tx.documents.set_reference(document.id, target.document_id)
             known = replace(document, refers_to=target.document_id)
-            await apply_effects(tx, self._journal, known, {concerned}, at=now)
-            await _write(tx, [moved], [self._journal.delivery(EventKind.STATUS_MATCHED, moved, at=now)])
-            await tx.outbox.add([Hint(topic="inbox", ref=row.system_id)])
+            changed, effects = await effects_of(tx, self._journal, known, {concerned}, at=now)
+            matched = self._journal.delivery(EventKind.STATUS_MATCHED, moved, at=now)
+            await tx.record(
+                Change(
+                    deliveries=[moved, *changed],
+                    events=[matched, *effects],
+                    hints=[Hint(topic="inbox", ref=row.system_id)],
+                )
+            )
             return 1
         if row.parked_until < now:
             # Nobody but the sender knows this document: a person decides, the message is kept.
             held = replace(row, state=advance(row.state, DeliveryEvent.QUARANTINE), parked_until=None)
-            await _write(tx, [held], [self._journal.delivery(EventKind.STATUS_QUARANTINED, held, at=now)])
+            told = self._journal.delivery(EventKind.STATUS_QUARANTINED, held, at=now)
+            await tx.record(Change(deliveries=[held], events=[told]))
             return 1
         return 0
 
@@ -166,9 +176,3 @@ class Sweeper:
             kind="non_delivery",
             body=self._sealer.seal(body).encode(),
         )
-
-
-async def _write(tx: Transaction, rows: list[DeliveryRecord], events: list[NewEvent]) -> None:
-    if rows:
-        await tx.deliveries.save(rows)
-        await tx.events.add(events)

@@ -34,7 +34,16 @@ from hub.domain.secrecy import PAGE_FIELD, find_mark_on_page
 from hub.domain.transport import TRANSITIONS, DeliveryEvent, DeliveryState, advance
 from hub.ports.blobs import BlobStoreError
 from hub.ports.pages import PageReader
-from hub.ports.records import DeliveryRecord, DocumentRecord, Hint, NewEvent, ReportRow, SystemRecord, Task
+from hub.ports.records import (
+    Change,
+    DeliveryRecord,
+    DocumentRecord,
+    Hint,
+    NewEvent,
+    ReportRow,
+    SystemRecord,
+    Task,
+)
 from hub.ports.unit_of_work import DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
@@ -190,12 +199,14 @@ class VerificationService:
             else:
                 await self._store_reports(tx, document, findings)
                 moved = [self._judge(d, facts, systems, now) for d in waiting]
-            if moved:
-                await tx.deliveries.save([d for d, _ in moved])
-            await tx.events.add([finished, *(event for _, event in moved)])
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
-            if ready:
-                await tx.outbox.add([Hint(topic="inbox", ref=system_id) for system_id in sorted(ready)])
+            await tx.record(
+                Change(
+                    deliveries=[delivery for delivery, _ in moved],
+                    events=[finished, *(event for _, event in moved)],
+                    hints=[Hint(topic="inbox", ref=system_id) for system_id in sorted(ready)],
+                )
+            )
             self._failpoints.hit("after_verify_before_commit")
             if not await tx.tasks.finish(task):
                 raise LeaseLost

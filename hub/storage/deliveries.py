@@ -7,7 +7,6 @@ Sweeps use SKIP LOCKED: several nodes sweep at once and no row is taken twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,22 +29,6 @@ LOCK_OF_DOCUMENT = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id FOR UPDATE
 """
 OF_DOCUMENT = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id"
-SAVE = """
-UPDATE delivery d SET
-    state = n.state, decision = n.decision,
-    reasons = CASE WHEN n.reasons = '' THEN '{}'::text[] ELSE string_to_array(n.reasons, E'\\n') END,
-    waits_for = n.waits_for, parked_until = n.parked_until,
-    attempts = n.attempts, lease_token = n.lease_token, lease_until = n.lease_until, alert_at = n.alert_at,
-    deadline_at = n.deadline_at,
-    handed_over_at = n.handed_over_at, ended_at = n.ended_at, business_state = n.business_state,
-    business_before = n.business_before
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::integer[],
-            $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
-            $13::timestamptz[], $14::text[], $15::text[])
-     AS n(id, state, decision, reasons, waits_for, parked_until, attempts, lease_token, lease_until, alert_at,
-          deadline_at, handed_over_at, ended_at, business_state, business_before)
-WHERE d.id = n.id
-"""
 # States in which a referred delivery no longer holds back what refers to it.
 _PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 'withdrawn')"
 _FREE = f"""
@@ -130,29 +113,6 @@ class PgDeliveries:
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document."""
         return await self._many(OF_DOCUMENT, document_id)
-
-    async def save(self, deliveries: Sequence[DeliveryRecord]) -> None:
-        """Write back changed deliveries, set-based."""
-        rows = deliveries
-        await self._connection.execute(
-            SAVE,
-            [r.id for r in rows],
-            [str(r.state) for r in rows],
-            [r.decision for r in rows],
-            # Reasons are codes: no line ends in them.
-            ["\n".join(r.reasons) for r in rows],
-            [r.waits_for for r in rows],
-            [r.parked_until for r in rows],
-            [r.attempts for r in rows],
-            [r.lease_token for r in rows],
-            [r.lease_until for r in rows],
-            [r.alert_at for r in rows],
-            [r.deadline_at for r in rows],
-            [r.handed_over_at for r in rows],
-            [r.ended_at for r in rows],
-            [r.business_state for r in rows],
-            [r.business_before for r in rows],
-        )
 
     async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what a system may lease now."""

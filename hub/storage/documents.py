@@ -37,7 +37,7 @@ SET indication = excluded.indication, report = excluded.report, made_at = exclud
 REPORTS = """
 SELECT position, sha256, indication, report FROM signature_report WHERE document_id = $1 ORDER BY position
 """
-ADD_EVIDENCE = """
+EVIDENCE = """
 INSERT INTO evidence (id, document_id, delivery_id, kind, body, made_at)
 SELECT e.id, e.document_id, e.delivery_id, e.kind, e.body, hub_now()
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[])
@@ -111,17 +111,6 @@ class PgDocuments:
                 report_json=orjson.dumps(row["report"]),
             )
             for row in rows
-        )
-
-    async def add_evidence(self, rows: Sequence[EvidenceRow]) -> None:
-        """Store statements signed by the hub."""
-        await self._connection.execute(
-            ADD_EVIDENCE,
-            [r.id for r in rows],
-            [r.document_id for r in rows],
-            [r.delivery_id for r in rows],
-            [r.kind for r in rows],
-            [r.body for r in rows],
         )
 
     async def evidence(self, document_id: UUID) -> tuple[EvidenceRow, ...]:

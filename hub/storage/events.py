@@ -1,4 +1,4 @@
-"""The append-only log: writing, timelines, numbering, reading by cursor.
+"""The append-only log: timelines, numbering, reading by cursor.
 
 Events get their number after their transaction has committed, in batches, under the row lock of
 `log_head`: so `seq` has no gaps that could later fill, and a reader that has seen `seq` n has seen
@@ -8,24 +8,14 @@ with it the lock (design section 3, "No leader").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from hub.ports.records import EventRow, NewEvent
+from hub.ports.records import EventRow
 from hub.storage.connection import Connection
 from hub.storage.rows import count_of
 
 _COLUMNS = "id, seq, kind, document_id, delivery_id, unit_id, body, at"
 
-ADD = """
-INSERT INTO event (id, kind, document_id, delivery_id, system_id, unit_id, body, at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[],
-                     $8::timestamptz[])
-"""
-ADD_REASONS = """
-INSERT INTO delivery_text (event_id, delivery_id, document_id, salt, reason)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::text[])
-"""
 OF_DOCUMENT = f"SELECT {_COLUMNS} FROM event WHERE document_id = $1 AND id >= $1 ORDER BY id"
 REASONS = "SELECT event_id, reason FROM delivery_text WHERE document_id = $1"
 AFTER = f"""
@@ -51,32 +41,6 @@ class PgEvents:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.wrote = False
-
-    async def add(self, events: Sequence[NewEvent]) -> None:
-        """Append events and the reasons that go with them."""
-        self.wrote = True
-        await self._connection.execute(
-            ADD,
-            [e.id for e in events],
-            [e.kind for e in events],
-            [e.document_id for e in events],
-            [e.delivery_id for e in events],
-            [e.system_id for e in events],
-            [e.unit_id for e in events],
-            [e.body for e in events],
-            [e.at for e in events],
-        )
-        given = [e for e in events if e.reason is not None]
-        if given:
-            await self._connection.execute(
-                ADD_REASONS,
-                [e.id for e in given],
-                [e.delivery_id or e.document_id for e in given],
-                [e.document_id for e in given],
-                [e.salt for e in given],
-                [e.reason for e in given],
-            )
 
     async def of_document(self, document_id: UUID) -> tuple[EventRow, ...]:
         """Return the timeline of a document."""

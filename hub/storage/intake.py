@@ -13,6 +13,7 @@ from uuid import UUID
 
 from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.ports.records import DeliveryRecord, DocumentRecord, DocumentText
+from hub.ports.unit_of_work import KeyClaim, KeysTaken
 from hub.storage.connection import Connection
 from hub.storage.rows import attachments_to_json
 
@@ -20,15 +21,7 @@ RECEIPT = """
 SELECT receipt FROM intake_key
 WHERE system_id = $1 AND kind = $2 AND sha256 = $3 AND recipients_sha256 = $4
 """
-RESERVE = """
-INSERT INTO intake_key (system_id, kind, sha256, recipients_sha256, document_id, receipt, accepted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
-"""
 IDEMPOTENCY = "SELECT sha256, recipients_sha256 FROM idempotency_key WHERE system_id = $1 AND key = $2"
-RESERVE_IDEMPOTENCY = """
-INSERT INTO idempotency_key (system_id, key, sha256, recipients_sha256, accepted_at)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-"""
 NEXT_VERSION = """
 SELECT coalesce(max(version_no), 0) + 1 FROM document_key
 WHERE unit_id = $1 AND document_no = $2 AND change_kind IN ('new', 'update')
@@ -37,9 +30,21 @@ CONFLICTING = """
 SELECT sha256 FROM document_key
 WHERE unit_id = $1 AND document_no = $2 AND change_kind = $3 AND version_no = 1
 """
-RESERVE_DOCUMENT = """
-INSERT INTO document_key (unit_id, document_no, change_kind, version_no, sha256, document_id, accepted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+# Each INSERT waits for a racing transaction on its key to end, then counts 1 (claimed) or 0 (taken).
+RESERVE = """
+WITH submission AS (
+    INSERT INTO intake_key (system_id, kind, sha256, recipients_sha256, document_id, receipt, accepted_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1
+), document AS (
+    INSERT INTO document_key (unit_id, document_no, change_kind, version_no, sha256, document_id, accepted_at)
+    SELECT $8, $9, $10, $11, $3, $5, $7 WHERE $8::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
+), name AS (
+    INSERT INTO idempotency_key (system_id, key, sha256, recipients_sha256, accepted_at)
+    SELECT $1, $12, $3, $4, $7 WHERE $12::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT NOT EXISTS (SELECT FROM submission) AS submission,
+       $8::text IS NOT NULL AND NOT EXISTS (SELECT FROM document) AS document,
+       $12::text IS NOT NULL AND NOT EXISTS (SELECT FROM name) AS idempotency
 """
 # One statement, one round trip: the document, its words and all its deliveries.
 INSERT = """
@@ -64,7 +69,8 @@ FROM unnest($27::uuid[], $28::text[], $29::uuid[], $30::text[], $31::text[], $32
           business_state)
 """
 REFUSED = """
-INSERT INTO refusal (id, system_id, sha256, code, field, at) VALUES ($1, $2, $3, $4, $5, hub_now())
+INSERT INTO refusal (id, system_id, code, from_code, sha256, field, at)
+VALUES ($1, $2, $3, $4, $5, $6, hub_now())
 """
 
 
@@ -101,33 +107,23 @@ class PgIntake:
         )
         return found
 
-    async def reserve(
-        self, key: SubmissionKey, *, document_id: UUID, receipt: bytes, accepted_at: datetime
-    ) -> bool:
-        """Claim a submission key."""
-        return await self._claim(RESERVE, *_key(key), document_id, receipt, accepted_at)
-
-    async def reserve_idempotency(
-        self, system_id: UUID, key: str, submission: SubmissionKey, at: datetime
-    ) -> bool:
-        """Claim an Idempotency-Key."""
-        return await self._claim(
-            RESERVE_IDEMPOTENCY, system_id, key, submission.sha256, submission.recipients_sha256, at
+    async def reserve(self, claim: KeyClaim) -> KeysTaken:
+        """Claim all keys of a submission at once."""
+        named = claim.document
+        names = (None, None, None) if named is None else (named.unit_id, named.document_no, named.change_kind)
+        row = await self._connection.fetchrow(
+            RESERVE,
+            *_key(claim.submission),
+            claim.document_id,
+            claim.receipt,
+            claim.accepted_at,
+            *names,
+            claim.version_no,
+            claim.idempotency_key,
         )
-
-    async def reserve_document(
-        self, key: DocumentKey, *, version_no: int, sha256: bytes, document_id: UUID, at: datetime
-    ) -> bool:
-        """Claim a document key at a version."""
-        return await self._claim(
-            RESERVE_DOCUMENT,
-            key.unit_id,
-            key.document_no,
-            key.change_kind,
-            version_no,
-            sha256,
-            document_id,
-            at,
+        assert row is not None  # a SELECT without FROM has one row
+        return KeysTaken(
+            submission=row["submission"], document=row["document"], idempotency=row["idempotency"]
         )
 
     async def insert(
@@ -139,14 +135,17 @@ class PgIntake:
         )
 
     async def refused(
-        self, refusal_id: UUID, *, system_id: UUID, code: str, sha256: bytes | None, field: str | None
+        self,
+        refusal_id: UUID,
+        *,
+        system_id: UUID,
+        code: str,
+        from_code: str | None,
+        sha256: bytes | None,
+        field: str | None,
     ) -> None:
         """Keep the bare facts of a refusal."""
-        await self._connection.execute(REFUSED, refusal_id, system_id, sha256, code, field)
-
-    async def _claim(self, sql: str, *arguments: object) -> bool:
-        status: str = await self._connection.execute(sql, *arguments)
-        return status.endswith(" 1")
+        await self._connection.execute(REFUSED, refusal_id, system_id, code, from_code, sha256, field)
 
 
 def _key(key: SubmissionKey) -> tuple[object, ...]:

@@ -11,7 +11,6 @@ from uuid import UUID
 from hub.ports.records import Hint, OutboxRow
 from hub.storage.connection import Connection
 
-ADD = "INSERT INTO outbox (topic, ref) SELECT * FROM unnest($1::text[], $2::uuid[])"
 TAKE = "SELECT id, topic, ref FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
 DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 NOTIFY = "SELECT pg_notify('hub_inbox', $1)"
@@ -26,12 +25,6 @@ class PgOutbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.wrote = False
-
-    async def add(self, hints: Sequence[Hint]) -> None:
-        """Add hints."""
-        self.wrote = True
-        await self._connection.execute(ADD, [h.topic for h in hints], [h.ref for h in hints])
 
     async def take(self, limit: int) -> tuple[OutboxRow, ...]:
         """Lock and return the oldest hints that no other node is publishing."""

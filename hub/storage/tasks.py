@@ -15,10 +15,6 @@ from hub.ports.records import Hint, Task
 from hub.storage.connection import Connection
 from hub.storage.rows import count_of
 
-ADD = """
-INSERT INTO task (id, kind, lane, document_id, due_at, created_at)
-VALUES ($1, $2, $3, $4, hub_now(), hub_now())
-"""
 _WAITING = "due_at <= hub_now() AND (lease_until IS NULL OR lease_until < hub_now())"
 DUE = f"SELECT id FROM task WHERE kind = $1 AND lane = $2 AND {_WAITING} ORDER BY due_at, id LIMIT $3"
 CLAIM = f"""
@@ -53,10 +49,6 @@ class PgTasks:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    async def add(self, task_id: UUID, *, kind: str, lane: str, document_id: UUID) -> None:
-        """Add a task that is due at once."""
-        await self._connection.execute(ADD, task_id, kind, lane, document_id)
 
     async def due(self, kind: str, lane: str, limit: int) -> tuple[UUID, ...]:
         """Return tasks that are due and not leased."""

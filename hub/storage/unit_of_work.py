@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 
+from hub.ports.records import Change
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.storage.connection import Connection
 from hub.storage.deliveries import PgDeliveries
@@ -23,6 +24,7 @@ from hub.storage.events import PgEvents
 from hub.storage.housekeeping import PgHousekeeping
 from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
+from hub.storage.record import record
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
@@ -60,10 +62,13 @@ class PgTransaction:
         self.directory = PgDirectory(connection)
         self.housekeeping = PgHousekeeping(connection)
 
-    @property
-    def has_news(self) -> bool:
-        """Whether events or hints were written, for which somebody must be woken."""
-        return self.outbox.wrote or self.events.wrote
+        self._connection = connection
+        self.has_news = False
+
+    async def record(self, change: Change) -> None:
+        """Write a state change with all that goes with it; whoever works on events and hints is woken."""
+        await record(self._connection, change)
+        self.has_news = self.has_news or bool(change.events or change.hints)
 
 
 class PgUnitOfWork:
