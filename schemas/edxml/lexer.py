@@ -33,16 +33,18 @@ _DECLARATION_BYTES: Final = 1024
 _NAME_BYTES: Final = 512
 _MAX_NAMES: Final = 2_000
 # Stands for the names that are no longer noted; no tag can be called so.
-TOO_MANY_NAMES: Final = (":", "From")
+TOO_MANY_NAMES: Final = (b":", b"From")
 # Used undeclared in real traffic, with what is meant by them.
 REPAIRED_PREFIXES: Final = {
-    "xlink": b' xmlns:xlink="http://www.w3.org/1999/xlink"',
-    "edXML": b' xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016"',
+    b"xlink": b' xmlns:xlink="http://www.w3.org/1999/xlink"',
+    b"edXML": b' xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016"',
 }
 _CDATA_OPEN: Final = b"<![CDATA["
 _CDATA_CLOSE: Final = b"]]>"
 
 _NAME: Final = re.compile(rb"<(/?)(?:([^\s:/><!?\"'=]*):)?([^\s/>!?\"'=<]+)(?=[\s/>])")
+# A whole tag without attributes, which most are: no need to walk through it.
+_PLAIN_TAG: Final = re.compile(rb"<(/?)(?:([^\s:/><!?\"'=]*):)?([^\s/>!?\"'=<]+)(/?)>")
 _TAG_STOP: Final = re.compile(rb"[\"'>]")
 _DECLARES: Final = re.compile(rb"\sxmlns:(xlink|edXML)\s*=")
 _USES: Final = re.compile(rb"(?:</?|\s)(xlink|edXML):")
@@ -73,15 +75,15 @@ class Lexer:
         self._tag_bytes = bytearray()
         self._depth = 0
         self._root_seen = False
-        self._scopes: dict[str, list[int]] = {prefix: [] for prefix in REPAIRED_PREFIXES}
+        self._scopes: dict[bytes, list[int]] = {prefix: [] for prefix in REPAIRED_PREFIXES}
         self._in_markup = 0
         self.markup_bytes = 0
         self.junk_bytes = 0
         self.declared_encoding = ""
-        self._text_of: str | None = None
+        self._text_of: bytes | None = None
         self.passed: list[bytes] = []
-        self.names: set[tuple[str, str]] = set()
-        self.undeclared: set[str] = set()
+        self._names: set[tuple[bytes, bytes]] = set()
+        self._undeclared: set[bytes] = set()
 
     def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
         """The next bytes for the parser; a few may wait. After a refusal `passed` is what came before."""
@@ -106,7 +108,15 @@ class Lexer:
             self._held = b""
         return b"".join(out)
 
-    def is_in_text_of(self, name: str) -> bool:
+    def names(self) -> frozenset[tuple[str, str]]:
+        """The (prefix, local name) pairs of all start tags."""
+        return frozenset((_text(prefix), _text(name)) for prefix, name in self._names)
+
+    def undeclared(self) -> frozenset[str]:
+        """The repaired prefixes that were used where the message does not declare them."""
+        return frozenset(map(_text, self._undeclared))
+
+    def is_in_text_of(self, name: bytes) -> bool:
         """The next byte is text or markup right inside an element of that local name, or just after it."""
         return self._state is _State.TEXT and self._text_of == name and not self._held
 
@@ -161,10 +171,13 @@ class Lexer:
             return self._emit(data, position, position + 2, out)
         if lead.startswith(b"<!"):
             return self._declaration(lead, data, position, out)
+        plain = _PLAIN_TAG.match(data, position) if self._root_seen else None
+        if plain is not None and plain.end() - position <= _NAME_BYTES:
+            return self._plain_tag(plain, out)
         name = _NAME.match(data, position)
+        if (name.end() if name else len(data)) - position > _NAME_BYTES:
+            raise refusal("not_xml", detail=("tên thẻ không hợp lệ", "not a tag name"))
         if name is None:
-            if len(data) - position > _NAME_BYTES:
-                raise refusal("not_xml", detail=("tên thẻ không hợp lệ", "not a tag name"))
             return None
         self._note(name)
         self._state = _State.TAG
@@ -184,15 +197,26 @@ class Lexer:
         raise refusal("not_xml", detail=("khai báo không hợp lệ", "not a valid declaration"))
 
     def _note(self, name: re.Match[bytes]) -> None:
-        local = name[3].decode("utf-8", "replace")
         if name[1]:
             self._text_of = None
             return
-        self._text_of = local
-        if len(self.names) < _MAX_NAMES:
-            self.names.add(((name[2] or b"").decode("utf-8", "replace"), local))
-        else:
-            self.names.add(TOO_MANY_NAMES)
+        self._text_of = name[3]
+        self._names.add((name[2] or b"", name[3]) if len(self._names) < _MAX_NAMES else TOO_MANY_NAMES)
+
+    def _plain_tag(self, tag: re.Match[bytes], out: list[bytes]) -> int:
+        self._note(tag)
+        text = tag[0]
+        self._count(len(text))
+        out.append(text)
+        if tag[1]:
+            self._leave()
+            return tag.end()
+        prefix = tag[2]
+        if prefix in self._scopes and not self._scopes[prefix]:
+            self._undeclared.add(prefix)
+        if not tag[4]:
+            self._depth += 1
+        return tag.end()
 
     def _tag(self, data: bytes, position: int, out: list[bytes]) -> int:
         """Tags are held until they are complete: what they declare and use is looked at as a whole."""
@@ -220,12 +244,12 @@ class Lexer:
             self._leave()
             out.append(tag)
             return
-        declared = {found[1].decode("ascii") for found in _DECLARES.finditer(tag)}
+        declared = {found[1] for found in _DECLARES.finditer(tag)}
         for prefix in declared:
             self._scopes[prefix].append(self._depth)
         for found in _USES.finditer(tag):
-            if not self._scopes[found[1].decode("ascii")]:
-                self.undeclared.add(found[1].decode("ascii"))
+            if not self._scopes[found[1]]:
+                self._undeclared.add(found[1])
         self._depth += 1
         if not self._root_seen:
             self._root_seen = True
@@ -295,3 +319,7 @@ class Lexer:
                 "skeleton_too_large",
                 detail=(f"một thẻ hoặc chú thích quá {limit} byte", f"a tag or comment over {limit} bytes"),
             )
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")

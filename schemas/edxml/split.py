@@ -28,7 +28,7 @@ from schemas.messages import issue, refusal
 from schemas.safe_xml import FeedParser
 
 FEED_BYTES: Final = 64 * 1024
-_CONTENT: Final = "ContentTransferEncoded"
+_CONTENT: Final = b"ContentTransferEncoded"
 # Each character reference costs the parser one event; in base64 only line breaks are honest ones.
 _REFERENCE_COST: Final = 4
 _BREAK_REFERENCES: Final = (b"&#13;", b"&#xD;", b"&#xd;", b"&#10;", b"&#xA;", b"&#xa;")
@@ -181,7 +181,7 @@ class EdxmlSplitter:
         return SplitEdxml(
             root=root,
             attachments=attachments,
-            names=frozenset(self._lexer.names),
+            names=self._lexer.names(),
             repaired=bool(seen),
             issues=(*seen, *issues),
             limits=self._limits,
@@ -194,7 +194,7 @@ class EdxmlSplitter:
             found.append(issue("junk_trimmed", detail=lexer.junk_bytes))
         found += [
             issue("prefix_bound" if prefix == PREFIX else "xlink_bound", value=prefix)
-            for prefix in sorted(self._lexer.undeclared)
+            for prefix in sorted(self._lexer.undeclared())
         ]
         actual = self._transcoder.encoding or UTF8
         declared = lexer.declared_encoding

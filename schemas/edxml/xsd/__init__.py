@@ -48,7 +48,7 @@ def check_written(message: Path | bytes) -> tuple[Issue, ...]:
     found = [] if _schema().validate(root) else list(_explained(root))
     if shell.foreign:
         found.append(issue("schema_violation", "AttachmentEncoded", detail="base64"))
-    dialect = dialect_of(frozenset(lexer.names), "edXML", foreign_namespaces=False)
+    dialect = dialect_of(lexer.names(), "edXML", foreign_namespaces=False)
     # The SDK's own prefixed ContentTransferEncoded is part of the strict dialect; the .NET marks are not.
     if dialect is not Dialect.PREFIXED:
         found.append(issue("schema_violation", "edXML", detail=("tiền tố", "prefixes")))
