@@ -130,6 +130,15 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         retryable=True,
     ),
     Problem(
+        code="hub_stopping",
+        status=503,
+        vi="Trục đang dừng để bảo trì; phần nội dung đang gửi chưa được nhận.",
+        en="This node is being stopped; the body under way has not been accepted.",
+        action_vi="Gửi lại đúng nội dung này sau thời gian nêu trong Retry-After.",
+        action_en="Send the same content again after Retry-After.",
+        retryable=True,
+    ),
+    Problem(
         code="backlog_full",
         status=503,
         vi="Hàng chờ kiểm tra đang đầy; trục tạm dừng nhận văn bản thường.",

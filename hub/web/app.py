@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from hub import __version__
-from hub.web import openapi
+from hub.web import body, openapi
 from hub.web.keys import SERVICES, STOPPING, Services
 from hub.web.middleware import trace
 from hub.web.routes import OPERATIONS, Handler
@@ -25,7 +25,9 @@ def create_app(services: Services) -> web.Application:
     app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(_stop)
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, operation.handler)
+        app.router.add_route(
+            operation.method, operation.path, operation.handler, expect_handler=body.hold_back
+        )
     document = orjson.dumps(openapi.build(version=__version__))
 
     async def show_openapi(_request: web.Request) -> web.Response:
@@ -38,14 +40,14 @@ def create_app(services: Services) -> web.Application:
 
 
 async def _stop(app: web.Application) -> None:
-    # Long-polls that wait look at this and answer, so that a stop does not take their 25 seconds.
+    # Long-polls and uploads look at this: the first answer at once, the others have a little time to end.
     app[STOPPING].set()
 
 
 def _static(name: str) -> Handler:
-    body = resources.files("hub.web").joinpath("static", name).read_bytes()
+    content = resources.files("hub.web").joinpath("static", name).read_bytes()
 
     async def show(_request: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=_STATIC[name], charset="utf-8")
+        return web.Response(body=content, content_type=_STATIC[name], charset="utf-8")
 
     return show

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from hub.domain.problems import HubError, Refusal
 from hub.ports.blobs import BlobStoreError
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
+from hub.web.body import is_held_back
 from hub.web.responses import language_of, problem_response
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,11 @@ async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.
         problem = error
     except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a problem
         problem = _from_failure(request, error)
-    return problem_response(problem, language=language_of(request), trace_id=trace_id)
+    response = problem_response(problem, language=language_of(request), trace_id=trace_id)
+    if is_held_back(request):
+        # Whether its body still comes is the client's choice: what follows on this connection is unclear.
+        response.force_close()
+    return response
 
 
 def _from_http(error: web.HTTPException) -> HubError | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 from pydantic import BaseModel
 
@@ -24,6 +26,25 @@ def json_response(
 def stored_json(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """Return stored JSON byte for byte."""
     return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+
+
+async def send_stream(
+    request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]
+) -> None:
+    """Send a body of known length as it comes; if it cannot be sent whole, the connection is broken off.
+
+    Once the head is out, a connection that ends before the declared length is the only way left to say
+    that what was received is not the document.
+    """
+    await response.prepare(request)
+    try:
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except BaseException:
+        if request.transport is not None:
+            request.transport.abort()
+        raise
 
 
 def language_of(request: web.BaseRequest) -> Language:

@@ -81,6 +81,7 @@ _INTAKE = (
     "intake_busy",
     "disk_low",
     "backlog_full",
+    "hub_stopping",
     "storage_unavailable",
     "database_unavailable",
 )

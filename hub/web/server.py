@@ -10,7 +10,7 @@ from aiohttp import web
 
 # Headers repeat recipients and keys in some clients: more than the library's 8 KB.
 HEADER_LINE_MAX: Final = 262_144
-STOP_AFTER_S: Final = 30.0
+STOP_AFTER_S: Final = 10.0
 KEEPALIVE_S: Final = 75.0
 
 
@@ -25,7 +25,7 @@ class PortTaken(Exception):
 
 @asynccontextmanager
 async def serve_http(app: web.Application, *, host: str, port: int, drain_s: float) -> AsyncIterator[str]:
-    """Listen and yield the address; at the end, let calls under way finish for up to 30 s.
+    """Listen and yield the address; at the end, let calls under way finish for up to 10 s.
 
     Args:
         drain_s: how long the rest of a refused body is still read, so that the client sees the answer.

@@ -203,15 +203,21 @@ class Home:
         self, *, failpoint: str | None = None, port: int = 0, env: Mapping[str, str] | None = None
     ) -> AsyncIterator[Hub]:
         """Start a node and wait until it is ready; it is killed at the end if it still runs."""
-        more = dict(env or {})
-        if failpoint is not None:
-            more["LIENTHONG_FAILPOINT"] = failpoint
+        more = dict(env or {}) | ({} if failpoint is None else {"LIENTHONG_FAILPOINT": failpoint})
         program = Program("serve", "--port", str(port), home=self.path, env=more)
         try:
-            await program.says(r'"event":"listening"')
-            url = str(program.events("listening")[0]["url"])
-            await _ready(program, url)
-            yield Hub(program=program, url=url)
+            yield await _answering(program)
+        finally:
+            program.discard()
+
+    @contextmanager
+    def served(self, *, env: Mapping[str, str] | None = None) -> Iterator[Hub]:
+        """Start a node that outlives one event loop: for fixtures of a module."""
+        program = Program("serve", "--port", "0", home=self.path, env=env)
+        try:
+            with asyncio.Runner() as runner:
+                hub = runner.run(_answering(program))
+            yield hub
         finally:
             program.discard()
 
@@ -246,7 +252,9 @@ class Home:
         return postgres_process.processes_in(self.path / "postgres" / "data")
 
 
-async def _ready(program: Program, url: str) -> None:
+async def _answering(program: Program) -> Hub:
+    await program.says(r'"event":"listening"')
+    url = str(program.events("listening")[0]["url"])
     async with aiohttp.ClientSession() as session:
 
         async def look() -> bool | None:
@@ -258,6 +266,7 @@ async def _ready(program: Program, url: str) -> None:
                 return None
 
         await until(look, within_s=START_S, what="ready")
+    return Hub(program=program, url=url)
 
 
 # ---------------------------------------------------------------------- homes

@@ -18,6 +18,7 @@ from hub.services.access import Caller
 from hub.services.compose import Change, DocumentOrder, FilePart, Quoted, SignedBy
 from hub.services.intake import Submitted
 from hub.web.api.parameters import JSON_MAX, idempotency_key
+from hub.web.body import invite
 from hub.web.keys import SERVICES, Services
 from hub.web.models import DocumentMetadata
 
@@ -51,6 +52,7 @@ async def _receive(
 ) -> tuple[DocumentMetadata, list[FilePart]]:
     try:
         async with asyncio.timeout(services.rules.transfer.request_s):
+            await invite(request)
             return await _parts(await request.multipart(), services, spool)
     except TimeoutError:
         raise Refusal("body_too_slow") from None

@@ -23,7 +23,7 @@ from hub.web.models import (
     SignatureReports,
     Timeline,
 )
-from hub.web.responses import json_response, stored_json
+from hub.web.responses import json_response, send_stream, stored_json
 
 XML_TYPES: Final = frozenset(
     {"application/xml", "text/xml", "application/octet-stream", "application/edxml+xml", ""}
@@ -120,10 +120,7 @@ async def original(request: web.Request) -> web.StreamResponse:
         headers={"X-Original-SHA256": document.sha256.hex(), "Content-Type": "application/xml"}
     )
     response.content_length = document.size
-    await response.prepare(request)
-    async for chunk in chunks:
-        await response.write(chunk)
-    await response.write_eof()
+    await send_stream(request, response, chunks)
     return response
 
 

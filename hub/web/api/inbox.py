@@ -24,7 +24,7 @@ from hub.web.models import (
     RenewRequest,
     TokenRequest,
 )
-from hub.web.responses import json_response
+from hub.web.responses import json_response, send_stream
 
 # A wake-up may be lost with a broken connection: so often a waiting call looks by itself.
 LOOK_AGAIN_S: Final = 5.0
@@ -96,10 +96,7 @@ async def content(request: web.Request) -> web.StreamResponse:
         }
     )
     response.content_length = handed.size
-    await response.prepare(request)
-    async for chunk in handed.chunks:
-        await response.write(chunk)
-    await response.write_eof()
+    await send_stream(request, response, handed.chunks)
     await service.handed_over(caller, wanted, token)
     return response
 

@@ -10,6 +10,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from hub.domain.problems import Refusal
+from hub.web.body import stream
+from hub.web.keys import SERVICES
 
 IDEMPOTENCY_KEY_MAX: Final = 200
 JSON_MAX: Final = 64 * 1024
@@ -55,14 +57,16 @@ def integer(request: web.Request, name: str, *, default: int, least: int, most: 
 
 async def json_body(request: web.Request, model: type[M], *, optional: bool = False) -> M:
     """Return the JSON body as a model; raises Refusal `bad_request` naming the first field that is wrong."""
-    declared = request.content_length
-    if declared is not None and declared > JSON_MAX:
+    raw = bytearray()
+    if (request.content_length or 0) <= JSON_MAX:
+        async for chunk in stream(request, request.app[SERVICES].rules.transfer):
+            raw += chunk
+            if len(raw) > JSON_MAX:
+                break
+    if not 0 < len(raw) <= JSON_MAX and not (optional and not raw):
         raise Refusal("bad_request", params={"field": "body"})
-    raw = await request.content.read(JSON_MAX + 1) if declared is None else await request.read()
-    if not raw and optional:
-        raw = b"{}"
     try:
-        parsed: object = orjson.loads(raw)
+        parsed: object = orjson.loads(raw or b"{}")
     except orjson.JSONDecodeError:
         raise Refusal("bad_request", params={"field": "body"}) from None
     return model.model_validate(parsed)

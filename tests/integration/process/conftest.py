@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterator
 
-import aiohttp
 import pytest
 
-from adapters.simulator.client import HubClient
-from adapters.simulator.dms import Letter, SimulatedDms
 from hub.bootstrap import open_registry
-from hub.cli.demo.cast import DEPARTMENT, DISTRICT, Role
 from hub.config import load_settings
 from hub.demo_data import binh_duong_csv
 from hub.domain.directory_csv import parse
 from signing.devpki import DevPki
 from tests.integration.process.kit import RECIPIENT, SENDERS, Letters
-from tests.support.process import Home, Hub, clear_what_killed_runs_left, copy_of, new_folder
+from tests.support.process import Home, clear_what_killed_runs_left, copy_of, new_folder
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ STATUSES = {
     431: "head_too_large",
     500: "internal_error blob_missing blob_damaged",
     503: (
-        "storage_unavailable database_unavailable intake_busy backlog_full disk_low "
+        "storage_unavailable database_unavailable intake_busy backlog_full hub_stopping disk_low "
         "verification_crashed verification_timed_out"
     ),
 }
