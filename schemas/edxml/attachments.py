@@ -28,7 +28,6 @@ from schemas.messages import issue, refusal
 from schemas.names import extension, is_plain, safe_name
 
 _CID: Final = re.compile(r"(?i)^(?:cid:)+")
-_CONTAINERS: Final = frozenset({"AttachmentEncoded", "edXMLAttachments"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,9 +285,9 @@ def _text(node: Node, name: str) -> str:
 
 def _attachment_nodes(node: Node) -> Iterator[Node]:
     for child in node.children:
-        if child.name == "Attachment" and (child.content is not None or node.name in _CONTAINERS):
-            yield child
-        else:
+        if child.name == "AttachmentEncoded":
+            yield from child.all("Attachment")
+        elif child.name in ("edXMLEnvelope", "EdXMLEnvelope"):
             yield from _attachment_nodes(child)
 
 

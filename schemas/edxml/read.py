@@ -194,9 +194,25 @@ def _report(split: SplitEdxml, envelope: Node, edxml_header: Node, findings: Fin
     for node, names in known.items():
         for name in dict.fromkeys(child.name for child in node.children if child.name not in names):
             findings.add("unknown_element", node.name, value=name)
+    for part in (
+        *split.root.all("AttachmentEncoded"),
+        *envelope.all("AttachmentEncoded"),
+        *envelope.all("edXMLBody"),
+    ):
+        foreign = _foreign(part)
+        if foreign is not None:
+            findings.mixed = True
+            findings.add("namespace_mixed", part.name, value=foreign)
     signature = edxml_header.first("Signature") or edxml_header.first("DigitalSignature")
     if signature is not None and signature.children:
         findings.add("xml_signature_ignored", "edXMLHeader/" + signature.name)
+
+
+def _foreign(node: Node) -> str | None:
+    """The name of the first element in another namespace."""
+    if node.namespace != QCVN_NAMESPACE:
+        return node.name
+    return next((name for name in map(_foreign, node.children) if name is not None), None)
 
 
 def _late_issues(message: DocumentMessage | StatusMessage, today: date | None) -> tuple[Issue, ...]:

@@ -19,6 +19,7 @@ from schemas.messages import refusal
 QCVN_NAMESPACE: Final = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 _CONTENT: Final = "ContentTransferEncoded"
 _ATTACHMENT: Final = "Attachment"
+_CONTAINER: Final = "AttachmentEncoded"
 _ROOTS: Final = frozenset({"edxml", "edxmlenvelope"})
 _BROKEN_CONTENT: Final = "AttachmentData"
 
@@ -142,9 +143,19 @@ class SkeletonBuilder:
         elif name == _BROKEN_CONTENT and parent.name == _ATTACHMENT:
             raise _shape(f"dùng {_BROKEN_CONTENT}", f"it uses {_BROKEN_CONTENT}")
 
+    def _is_container_place(self) -> bool:
+        """The open Attachment is in an AttachmentEncoded that is a child of the root or of the envelope.
+
+        Anywhere else receivers do not look, and the file would be checked here and missing there.
+        """
+        names = [node.name for node in self._open[1:-1]]
+        return names == [_CONTAINER] or (
+            len(names) == 2 and names[0].lower() == "edxmlenvelope" and names[1] == _CONTAINER
+        )
+
     def _start_content(self, parent: Node) -> None:
-        if parent.name != _ATTACHMENT:
-            raise _shape(f"{_CONTENT} nằm ngoài {_ATTACHMENT}", f"{_CONTENT} outside {_ATTACHMENT}")
+        if parent.name != _ATTACHMENT or not self._is_container_place():
+            raise _shape(f"{_CONTENT} nằm sai chỗ", f"{_CONTENT} in the wrong place")
         if parent.content is not None:
             raise _shape(f"hai {_CONTENT} trong một tệp", f"two {_CONTENT} in one file")
         parent.content = self._hook.open_content()

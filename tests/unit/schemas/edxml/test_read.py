@@ -174,6 +174,8 @@ def test_the_dotnet_dialect_is_read_in_its_own_order(bench: Bench) -> None:
         (changed(DOCUMENT, ("edXML:Subject>", "Subject>")), Dialect.MIXED),
         (changed(DOCUMENT, ("<edXML xmlns", "<EdXML xmlns"), ("</edXML>", "</EdXML>")), Dialect.OTHER_ROOT),
         (changed(DOCUMENT, ("<edXML:Subject>", '<edXML:Subject xmlns:edXML="u">')), Dialect.MIXED),
+        (changed(DOCUMENT, ("<AttachmentEncoded>", '<AttachmentEncoded xmlns="urn:x">')), Dialect.MIXED),
+        (changed(DOCUMENT, ("<edXML:edXMLBody>", '<edXML:edXMLBody xmlns:edXML="urn:x">')), Dialect.MIXED),
         (changed(DOCUMENT, ("<edXML:From>", f"<edXML:From>{'<a/>' * 9}<From/>")), Dialect.MIXED),
     ],
 )

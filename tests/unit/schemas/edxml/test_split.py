@@ -171,10 +171,20 @@ def test_the_number_of_attachments_is_bounded(bench: Bench, count: int) -> None:
             "<Attachment><x><ContentTransferEncoded>Yg==</ContentTransferEncoded></x></Attachment>",
             id="content one level too deep",
         ),
+        pytest.param(
+            "<x><Attachment><ContentTransferEncoded>Yg==</ContentTransferEncoded></Attachment></x>",
+            id="attachment one level too deep",
+        ),
     ],
 )
 def test_an_attachment_of_another_shape_is_refused(bench: Bench, attachments: str) -> None:
     assert bench.refused(with_files([reference("a.pdf")], [attachments])).code == "attachment_shape_unknown"
+
+
+@pytest.mark.parametrize("place", ["</edXML:MessageHeader>", "</edXML:edXMLBody>", "</edXML:edXMLHeader>"])
+def test_a_file_where_no_receiver_looks_is_refused(bench: Bench, place: str) -> None:
+    hidden = f"<AttachmentEncoded>{attachment('b.pdf', b'%PDF-')}</AttachmentEncoded>"
+    assert bench.refused(changed(DOCUMENT, (place, hidden + place))).code == "attachment_shape_unknown"
 
 
 @pytest.mark.parametrize(
