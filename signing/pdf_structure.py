@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
@@ -38,6 +39,7 @@ BROKEN_PDF = (
     RecursionError,
     NotImplementedError,
     OSError,
+    zlib.error,
 )
 TAIL = 1024
 MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500

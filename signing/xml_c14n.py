@@ -190,8 +190,9 @@ class _Writer:
             if now.get(prefix, "") != uri:
                 made.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
                 now[prefix] = uri
-        if not wanted.get("") and now.get("") and (element.nsmap.get(None) or "") == "":
-            made.append(' xmlns=""')
+        bare = not self._how.exclusive or not element.prefix or "#default" in self._how.prefixes
+        if bare and not wanted.get("") and now.get("") and not element.nsmap.get(None):
+            made.insert(1, ' xmlns=""')
             now[""] = ""
         attributes = [(etree.QName(n), v) for n, v in element.attrib.items()]
         if inherited:

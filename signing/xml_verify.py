@@ -182,6 +182,9 @@ def _judge_reference(case: _Case, reference: Reference) -> None:
     judgement, label = case.judgement, reference.uri if reference.uri is not None else "?"
     if reference.outcome is Outcome.CHANGED:
         judgement.fail(SubIndication.HASH_FAILURE, Code.REFERENCE_CHANGED, detail=label or "/")
+    elif reference.outcome is Outcome.NOT_FOUND and not reference.external:
+        # A part of this very document that is gone has been changed, not left elsewhere.
+        judgement.fail(SubIndication.HASH_FAILURE, Code.SIGNED_DATA_NOT_FOUND, detail=label)
     elif reference.outcome is Outcome.NOT_FOUND:
         judgement.doubt(SubIndication.SIGNED_DATA_NOT_FOUND, Code.SIGNED_DATA_NOT_FOUND, detail=label)
     elif reference.outcome is Outcome.UNKNOWN:

@@ -96,6 +96,10 @@ class Core:
     problem: str | None = None
 
 
+class Altered(ValueError):
+    """Signed data that is there, and cannot be what was signed."""
+
+
 class Unusable(ValueError):
     """Something in the signature that cannot be processed; the message says what."""
 
@@ -195,6 +199,9 @@ class Processor:
         stated = decode(text_of(node.find(ds("DigestValue"))))
         try:
             octets = self._process(node, signature, target)
+        except Altered as error:
+            target.problem = str(error)
+            return target.result(Outcome.CHANGED, name or "")
         except Unusable as error:
             target.problem = str(error)
             outcome = Outcome.NOT_FOUND if target.missing else Outcome.UNKNOWN
@@ -212,7 +219,7 @@ class Processor:
         """What the reference's data is to a timestamp: a node set is canonicalised in the timestamp's way."""
         try:
             return self._process(reference.node, signature, _Target(reference.node), how)
-        except Unusable:
+        except (Unusable, Altered):
             return None
 
     def _process(
@@ -264,7 +271,10 @@ class Processor:
             return serialise(nodes, how or Method())
         if uri == BASE64:
             raw = current.decode("latin-1") if isinstance(current, bytes) else _visible_text(current)
-            return base64.b64decode("".join(raw.split()))
+            try:
+                return base64.b64decode("".join(raw.split()))
+            except (binascii.Error, ValueError) as error:
+                raise Altered("not base64 any more") from error
         if uri == XSLT:
             raise Unusable("XSLT")
         if uri not in {ENVELOPED, XPATH, FILTER2}:
@@ -379,6 +389,8 @@ def _filter2(nodes: NodeSet, transform: etree._Element, target: _Target) -> None
         except etree.XPathError as error:
             raise Unusable("XPath filter") from error
         found = [e for e in result if isinstance(e, etree._Element)] if isinstance(result, list) else []  # noqa: SLF001
+        if part.get("Filter") not in {"intersect", "subtract", "union"}:
+            raise Unusable("XPath filter")
         steps.append((part.get("Filter", ""), set(found), text_of(part).strip() == "/"))
     if len(steps) == 1 and steps[0][0] == "intersect" and len(steps[0][1]) == 1 and nodes.whole_document:
         # One subtree of the document: the same as a reference to it.

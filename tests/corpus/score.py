@@ -1,11 +1,12 @@
-"""Scores the verifier on a folder of signed files with known verdicts (`manifest.csv`), and says where it misses.
+"""Scores the verifier on a folder of signed files with known verdicts (`manifest.csv`); says where it misses.
 
-    python -m tests.corpus.score [FOLDER] [--group NAME] [--all]
+python -m tests.corpus.score [FOLDER] [--group NAME] [--all]
 
-Columns of the manifest: `verdict` green (must be TOTAL-PASSED without trust), not-green (must not), either (any verdict);
-`intact` true: every signature must say so; group `*-nosig`: NO_SIGNATURE with an empty list. A miss is any of these
-broken, INTERNAL_ERROR, an exception, or more than three seconds. Prints a table per group and each miss with its first
-findings; exit code 1 if an attack is shown green or fewer than 98 % of the green rows are green.
+Columns of the manifest: `verdict` green (must be TOTAL-PASSED without trust), not-green (must not), either
+(any verdict); `intact` true: every signature must say so; group `*-nosig`: NO_SIGNATURE with an empty list.
+A miss is any of these broken, INTERNAL_ERROR, an exception, or more than three seconds. Prints a table per
+group and each miss with its first findings; exit code 1 if an attack is shown green or fewer than 98 % of
+the green rows are green.
 """
 
 from __future__ import annotations
@@ -85,9 +86,9 @@ def misses(entry: dict[str, str], report: FileReport, seconds: float) -> list[st
 
 def table(rows: list[Row]) -> str:
     """Counts per group and verdict."""
-    lines = [
-        f"{'group':<20} {'verdict':<10} {'files':>5} {'passed':>6} {'indet':>6} {'failed':>6} {'none':>5} {'miss':>5}"
-    ]
+    heads = ("passed", "indet", "failed")
+    columns = " ".join(f"{h:>6}" for h in heads)
+    lines = [f"{'group':<20} {'verdict':<10} {'files':>5} {columns} {'none':>5} {'miss':>5}"]
     for key in sorted({(r.group, r.verdict) for r in rows}):
         of = [r for r in rows if (r.group, r.verdict) == key]
         count = Counter(r.report.indication for r in of)
@@ -117,11 +118,13 @@ def explain(row: Row) -> str:
 
 
 def acceptable(rows: list[Row]) -> bool:
-    """The bar: no attack green, nearly all valid files green, no error, nothing slow."""
+    """The bar: no attack green, nearly all valid files green and intact, no error, nothing slow."""
     green = [r for r in rows if r.verdict == "green"]
     good = sum(r.report.indication is Indication.TOTAL_PASSED for r in green)
-    others = [m for r in rows for m in r.misses if not m.startswith("should be green")]
-    return not others and (not green or good / len(green) >= GREEN_SHARE)
+    altered = sum("should be intact" in r.misses for r in rows)
+    tolerated = ("should be green", "should be intact")
+    others = [m for r in rows for m in r.misses if not m.startswith(tolerated)]
+    return not others and good >= GREEN_SHARE * len(green) and altered <= (1 - GREEN_SHARE) * len(green)
 
 
 def main() -> int:
