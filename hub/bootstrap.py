@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from hub import __version__
 from hub.broker.in_process import InProcessBroker
 from hub.config import Settings
 from hub.domain.deadlines import Allowance
@@ -27,6 +28,7 @@ from hub.domain.ids import Uuid7Factory
 from hub.domain.leases import LeaseRules
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability.failpoints import Failpoints
+from hub.observability.metrics import Metrics
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
 from hub.services.compose import ComposeService
@@ -81,6 +83,10 @@ class SchemaOutdated(Exception):
     """The database lacks migrations of this version: run `lienthong migrate` first."""
 
 
+class BrokerNotSpoken(Exception):
+    """A RabbitMQ was set, which this version does not speak: remove `broker_url`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
     """A node, ready to serve: its HTTP application, its loops, and what commands need of it."""
@@ -105,7 +111,9 @@ async def open_database(settings: Settings, *, upgrade: bool) -> AsyncIterator[s
     async with AsyncExitStack() as stack:
         if settings.database_url is None:
             settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
-            dsn = await stack.enter_async_context(EmbeddedPostgres(settings.home))
+            postgres = EmbeddedPostgres(settings.home)
+            dsn = await stack.enter_async_context(postgres)
+            await stack.enter_async_context(_supervised(postgres))
             upgrade = True
         else:
             dsn = settings.database_url.get_secret_value()
@@ -115,6 +123,17 @@ async def open_database(settings: Settings, *, upgrade: bool) -> AsyncIterator[s
         elif (await check(dsn)).pending:
             raise SchemaOutdated
         yield dsn
+
+
+@asynccontextmanager
+async def _supervised(postgres: EmbeddedPostgres) -> AsyncIterator[None]:
+    # A server that ends by itself is started again under the same DSN; one that cannot be ends the node.
+    async with asyncio.TaskGroup() as group:
+        watch = group.create_task(postgres.keep_running(), name="keep-postgres")
+        try:
+            yield
+        finally:
+            watch.cancel()
 
 
 @asynccontextmanager
@@ -134,6 +153,8 @@ async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
 @asynccontextmanager
 async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
     """Build a node and yield it; whatever was started is stopped at the end of the block."""
+    if settings.broker_url is not None:
+        raise BrokerNotSpoken
     async with AsyncExitStack() as stack:
         settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
         dsn = await stack.enter_async_context(open_database(settings, upgrade=False))
@@ -182,6 +203,7 @@ async def _assemble(
         sealer=FileSealer.open_or_create(settings.keys_path),
         failpoints=Failpoints(settings.failpoint),
         hub_code=settings.hub_code,
+        metrics=Metrics(version=__version__),
         rules=_rules(settings),
     )
     listener = InboxListener(dsn)
@@ -236,6 +258,7 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         blobs=kit.blobs,
         max_body_bytes=limits.body_bytes,
         max_attachments=limits.attachments,
+        metrics=kit.metrics,
         rules=kit.rules,
     )
 

@@ -80,7 +80,6 @@ class Limits(_Group):
     intake_per_system: Count = Field(4, description="Submissions read at once of one system (429 beyond).")
     min_rate_bytes: Count = Field(10 * KIB, description="Slowest body accepted, bytes per second.")
     min_rate_window_s: Seconds = Field(30, description="Time over which that rate is measured.")
-    request_head_bytes: Count = Field(1 * MIB, description="Largest request head.")
     request_s: Seconds = Field(600, description="Longest request.")
     drain_s: Seconds = Field(10, description="How long a refused body is still read.")
     disk_free_ratio: float = Field(
@@ -98,15 +97,6 @@ class Limits(_Group):
     long_poll_s: Seconds = Field(25, description="Longest wait of GET /inbox.")
     inbox_page: Count = Field(100, description="Most entries of one inbox page.")
     parked_status_s: Seconds = Field(86_400, description="How long a status waits for an unknown document.")
-
-
-class Retry(_Group):
-    """Repeating what failed: base × 2ⁿ up to the cap, full jitter; one breaker per recipient system."""
-
-    base_s: Seconds = Field(10, description="First interval.")
-    cap_s: Seconds = Field(3_600, description="Longest interval.")
-    breaker_failures: Count = Field(5, description="Failures in a row that open a breaker.")
-    breaker_open_s: Seconds = Field(60, description="Time until an open breaker lets one attempt through.")
 
 
 class Leases(_Group):
@@ -170,7 +160,9 @@ class Settings(_Group):
         None, description="PostgreSQL 15–18, `postgresql://…`. Without it: an embedded PostgreSQL in `home`."
     )
     broker_url: SecretStr | None = Field(
-        None, description="RabbitMQ, `amqp://…` or `amqps://…`. Without it: the in-process broker."
+        None,
+        description="RabbitMQ, `amqp://…` or `amqps://…`. Not spoken by this version, which refuses to start "
+        "with it: the in-process broker serves one node.",
     )
     http_host: str = Field("127.0.0.1", min_length=1, description="Address the hub listens on.")
     http_port: int = Field(8090, ge=0, le=65_535, description="Port the hub listens on; 0 takes a free one.")
@@ -214,7 +206,6 @@ class Settings(_Group):
     )
     failpoint: str | None = Field(None, description="Kill the process at this named place. For tests alone.")
     limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
-    retry: Retry = Field(Retry(), description="Repeating what failed.")
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 

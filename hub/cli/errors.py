@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.bootstrap import SchemaOutdated, TrustUnusable
+from hub.bootstrap import BrokerNotSpoken, SchemaOutdated, TrustUnusable
 from hub.config import SettingsInvalid
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.ports.blobs import BlobStoreError
@@ -34,6 +34,12 @@ def _plain(error: BaseException) -> str | None:
                 "schema_outdated",
                 "Cơ sở dữ liệu chưa nâng cấp. Hãy chạy `lienthong migrate` rồi khởi động lại.",
                 "The database lacks migrations: run `lienthong migrate`, then start again.",
+            )
+        case BrokerNotSpoken():
+            return _both(
+                "broker_not_spoken",
+                "Phiên bản này chưa dùng RabbitMQ. Hãy bỏ LIENTHONG_BROKER_URL.",
+                "This version does not speak RabbitMQ: remove LIENTHONG_BROKER_URL.",
             )
         case DatabaseUnavailable():
             return _both(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,14 @@ HomeOption = Annotated[
 ]
 PortOption = Annotated[int | None, typer.Option("--port", help="Cổng HTTP (LIENTHONG_HTTP_PORT).")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Tệp cấu hình TOML (LIENTHONG_CONFIG).")]
+
+
+class Phase(StrEnum):
+    """How far a migration goes."""
+
+    PRE = "pre"
+    POST = "post"
+
 
 log = structlog.get_logger(__name__)
 
@@ -52,21 +61,29 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def migrate_database(home: HomeOption = None, config: ConfigOption = None) -> None:
+def migrate_database(
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    through: Annotated[
+        Phase, typer.Option("--through", help="pre: chừa các bước chỉ chạy khi không còn nút cũ.")
+    ] = Phase.POST,
+) -> None:
     """Nâng cấp lược đồ cơ sở dữ liệu (bring the database to this version's schema)."""
     settings = load_settings(config=config, home=home)
-    applied = asyncio.run(_migrate(settings))
+    applied = asyncio.run(_migrate(settings, through))
     for name in applied:
         print(f"đã áp dụng / applied: {name}")
     if not applied:
         print("Lược đồ đã mới nhất / the schema is up to date")
 
 
-async def _migrate(settings: Settings) -> list[str]:
+async def _migrate(settings: Settings, through: Phase) -> list[str]:
     if settings.database_url is not None:
-        return [m.name for m in await migrate(settings.database_url.get_secret_value())]
+        return [
+            m.name for m in await migrate(settings.database_url.get_secret_value(), through=through.value)
+        ]
     async with EmbeddedPostgres.borrow(settings.home) as dsn:
-        return [m.name for m in await migrate(dsn)]
+        return [m.name for m in await migrate(dsn, through=through.value)]
 
 
 def doctor(home: HomeOption = None, config: ConfigOption = None) -> None:

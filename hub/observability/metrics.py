@@ -2,7 +2,7 @@
 
 Labels have few values: routes as declared, states, lanes, refusal codes; never a document, an agency or a
 file name. Counters tell what happened in this process; gauges of what lies in the database (`tasks_due`,
-`oldest_task_age`) are set by whoever has just counted it, and are the same on every node.
+`oldest_task_age`) are set when the node looks at its health, and are the same on every node.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Metrics:
 
         self.requests = counter("http_requests", "Requests answered.", "method", "route", "status")
         self.request_seconds = histogram(
-            "http_request_seconds", "Time to answer, long polls left out.", "route"
+            "http_request_seconds", "Time to answer, waiting for an inbox left out.", "route"
         )
         self.submissions = counter(
             "submissions", "Submissions by result: accepted, repeated, or the code of the refusal.", "result"
@@ -60,21 +60,12 @@ class Metrics:
         self.submission_bytes = histogram(
             "submission_bytes", "Size of accepted submissions.", buckets=SIZE_BYTES
         )
-        self.intake_seconds = histogram("intake_seconds", "From the last byte received to the receipt.")
-        self.transitions = counter("delivery_transitions", "Deliveries that reached a state.", "state")
-        self.verifications = counter("verifications", "Verified files by indication.", "indication")
+        self.verifications = counter("verifications", "Verified documents by indication.", "indication")
         self.verification_seconds = histogram("verification_seconds", "Time to verify one document.")
-        self.statuses = counter(
-            "statuses", "Business statuses by what became of them.", "status_code", "result"
-        )
-        self.task_attempts = counter("task_attempts", "Attempts of tasks.", "kind", "result")
-        self.tasks_due = gauge("tasks_due", "Tasks that wait for a worker.", "kind", "lane")
+        self.tasks_due = gauge("tasks_waiting", "Tasks that wait for a worker or are worked on.", "kind")
         self.oldest_task_age = gauge("oldest_task_age_seconds", "Age of the task that waits longest.", "kind")
-        self.outbox_rows = gauge("outbox_rows", "Hints not yet published.")
-        self.pool_connections = gauge("database_connections", "Connections of this node's pool.", "state")
         self.storage_free_bytes = gauge("storage_free_bytes", "Free space where documents lie.")
         self.storage_total_bytes = gauge("storage_total_bytes", "All space where documents lie.")
-        self.failures = counter("failures", "Failures that someone should look at.", "code")
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text form (`CONTENT_TYPE`)."""

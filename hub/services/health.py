@@ -47,6 +47,7 @@ class HealthService:
 
     def __init__(self, kit: Kit) -> None:
         self._uow, self._blobs, self._floor = kit.uow, kit.blobs, kit.rules.floor
+        self._metrics = kit.metrics
         self._last: NodeHealth | None = None
         self._until = 0.0
 
@@ -69,5 +70,9 @@ class HealthService:
             backlog_age_s=age,
             floor=self._floor,
         )
+        self._metrics.tasks_due.labels(VERIFY).set(backlog)
+        self._metrics.oldest_task_age.labels(VERIFY).set(age)
+        self._metrics.storage_free_bytes.set(free)
+        self._metrics.storage_total_bytes.set(total)
         self._until = time.monotonic() + FRESH_FOR_S
         return self._last

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.domain.ids import Uuid7Factory
 from hub.observability.failpoints import Failpoints
+from hub.observability.metrics import Metrics
 from hub.ports.blobs import BlobStore
 from hub.ports.sealing import Sealer
 from hub.ports.unit_of_work import UnitOfWork
@@ -23,5 +24,6 @@ class Kit:
     journal: Journal
     sealer: Sealer
     failpoints: Failpoints
+    metrics: Metrics
     hub_code: str
     rules: Rules = DEFAULT_RULES

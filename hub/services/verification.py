@@ -97,6 +97,7 @@ class VerificationService:
         self._uow, self._blobs = kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
         self._lease, self._renew_every = kit.rules.worker_lease, kit.rules.worker_renew
+        self._metrics = kit.metrics
         self._verifier = verifier
         self._pages = pages
         self._limits = limits
@@ -124,9 +125,11 @@ class VerificationService:
         if document is None:
             await self._postpone(task, "document_missing")
             return
-        outcome = await self._examine_under_lease(task, document)
+        with self._metrics.verification_seconds.time():
+            outcome = await self._examine_under_lease(task, document)
         if isinstance(outcome, _Findings):
             await self._decide(task, document, outcome)
+            self._metrics.verifications.labels(overall(outcome.reports).value).inc()
         elif isinstance(outcome, VerifierStopped):
             # This node is going down: another one, or the next start, takes the task at once.
             await self._postpone(task, VerifierStopped.code, delay=timedelta(0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hub.observability.metrics import Metrics
 from hub.ports.blobs import BlobStore
 from hub.ports.broker import Wakeups
 from hub.ports.sealing import Sealer
@@ -39,6 +40,7 @@ class Services:
     max_body_bytes: int
     max_attachments: int
     rules: Rules
+    metrics: Metrics
 
 
 SERVICES = web.AppKey("services", Services)

@@ -19,6 +19,7 @@ from hub.domain.problems import HubError, Refusal
 from hub.ports.blobs import BlobStoreError
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.web.body import is_held_back
+from hub.web.keys import SERVICES
 from hub.web.responses import language_of, problem_response
 
 log = structlog.get_logger(__name__)
@@ -49,14 +50,18 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
             response.headers[TRACE_HEADER] = trace_id
             for name, value in SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)
-        log.debug(
-            "call",
-            method=request.method,
-            route=_route_of(request),
-            status=response.status,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        _observe(request, response, time.perf_counter() - started)
     return response
+
+
+def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    route = _route_of(request)
+    metrics = request.app[SERVICES].metrics
+    metrics.requests.labels(request.method, route, response.status).inc()
+    # A call that waits for an inbox takes as long as it was asked to.
+    if "wait" not in request.query:
+        metrics.request_seconds.labels(route).observe(seconds)
+    log.debug("call", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 1))
 
 
 async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:

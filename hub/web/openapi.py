@@ -122,7 +122,7 @@ def _responses(operation: Operation) -> Json:
     responses: Json = {}
     for status, model in operation.answers.items():
         if model is None:
-            content: Json = {"application/xml": {"schema": {"type": "string"}}}
+            content: Json = {operation.media_type: {"schema": {"type": "string"}}}
         else:
             content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
         responses[str(status)] = {"description": "OK", "content": content}

@@ -27,7 +27,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call: `answers` maps status codes to models (None: bytes), `problems` are its own codes."""
+    """One call: `answers` maps status codes to models (None: bytes of `media_type`)."""
 
     method: str
     path: str
@@ -41,6 +41,7 @@ class Operation:
     queries: tuple[Query, ...] = ()
     problems: tuple[str, ...] = ()
     open_to_all: bool = False
+    media_type: str = "application/xml"
 
 
 _CONTENT = (
@@ -274,6 +275,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="The hub's public keys (JWK set), to check receipts and evidence",
         handler=public.keys,
         answers={200: m.KeySet},
+        open_to_all=True,
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        summary_vi="Số đo của tiến trình (Prometheus)",
+        summary="Metrics of this process, for Prometheus",
+        handler=public.metrics,
+        answers={200: None},
+        media_type="text/plain",
         open_to_all=True,
     ),
     Operation(

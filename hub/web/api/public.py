@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from hub.domain.directory import Agency
+from hub.observability.metrics import CONTENT_TYPE
 from hub.web.api.parameters import integer
 from hub.web.keys import SERVICES, caller_of
 from hub.web.models import AgencyOut, DirectoryPage, Health, KeySet
@@ -47,6 +48,13 @@ def _agency(agency: Agency) -> AgencyOut:
         codes=[c.code for c in agency.codes],
         connected=agency.system_id is not None,
     )
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Return this process's metrics in Prometheus' text form."""
+    services = request.app[SERVICES]
+    await services.health.look()
+    return web.Response(body=services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def alive(_request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import MIB, Deadlines, Leases, Limits, Retry, SettingsInvalid, load_settings
+from hub.config import MIB, Deadlines, Leases, Limits, SettingsInvalid, load_settings
 from tools.settings_reference import TARGET, render
 
 DSN = "postgresql://hub:s3cret@db/lienthong"
@@ -46,7 +46,6 @@ def test_limits_are_those_of_the_design() -> None:
         "intake_per_system": 4,
         "min_rate_bytes": 10 * 1024,
         "min_rate_window_s": 30,
-        "request_head_bytes": MIB,
         "request_s": 600,
         "drain_s": 10,
         "disk_free_ratio": 0.05,
@@ -60,7 +59,6 @@ def test_limits_are_those_of_the_design() -> None:
 
 
 def test_retries_leases_and_deadlines_are_those_of_the_design() -> None:
-    assert Retry().model_dump() == {"base_s": 10, "cap_s": 3600, "breaker_failures": 5, "breaker_open_s": 60}
     assert Leases().model_dump() == {
         "worker_s": 60,
         "renew_s": 20,

@@ -43,7 +43,7 @@ def test_the_hub_does_not_run_as_root() -> None:
 
 def test_services_refer_only_to_what_is_declared(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"hub", "migrate", "postgres", "rabbitmq"} == set(services)
+    assert {"hub", "migrate", "postgres"} == set(services)
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         named = {one["source"] if isinstance(one, dict) else one for one in service.get("secrets", [])}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.config import Limits, Retry
+from hub.config import Limits
 from hub.domain import limits
 from schemas.limits import FormatLimits
 
@@ -101,7 +101,6 @@ def test_the_format_has_the_same_limits() -> None:
         ("intake_per_system", "INTAKE_PER_SYSTEM"),
         ("min_rate_bytes", "BODY_RATE_MIN"),
         ("min_rate_window_s", "BODY_RATE_WINDOW"),
-        ("request_head_bytes", "REQUEST_HEAD_MAX"),
         ("request_s", "REQUEST_TIME_MAX"),
         ("drain_s", "DRAIN_TIME_MAX"),
         ("disk_free_ratio", "DISK_FREE_MIN_SHARE"),
@@ -117,13 +116,3 @@ def test_a_setting_begins_at_the_limit_it_sets(setting: str, name: str) -> None:
     limit = getattr(limits, name)
     default = getattr(Limits(), setting)
     assert default == (limit.total_seconds() if isinstance(limit, timedelta) else limit)
-
-
-def test_the_settings_of_retries_begin_at_the_limits() -> None:
-    retry = Retry()
-    assert (retry.base_s, retry.cap_s, retry.breaker_failures, retry.breaker_open_s) == (
-        limits.RETRY_BASE.total_seconds(),
-        limits.RETRY_CAP.total_seconds(),
-        limits.BREAKER_THRESHOLD,
-        limits.BREAKER_COOL_DOWN.total_seconds(),
-    )

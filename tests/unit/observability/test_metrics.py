@@ -6,7 +6,7 @@ from hub.observability.metrics import Metrics
 def test_a_metric_without_events_reads_nought() -> None:
     text = Metrics(version="1.2.3").render().decode()
     assert 'lienthong_build_info{version="1.2.3"} 1.0' in text
-    assert "lienthong_outbox_rows 0.0" in text
+    assert "lienthong_storage_free_bytes 0.0" in text
 
 
 def test_an_event_is_counted_under_its_labels() -> None:
@@ -17,8 +17,8 @@ def test_an_event_is_counted_under_its_labels() -> None:
 
 def test_two_hubs_in_one_process_do_not_share_counts() -> None:
     one, other = Metrics(version="x"), Metrics(version="x")
-    one.outbox_rows.set(3)
-    assert "lienthong_outbox_rows 0.0" in other.render().decode()
+    one.storage_free_bytes.set(3)
+    assert "lienthong_storage_free_bytes 0.0" in other.render().decode()
 
 
 def test_every_metric_is_named_after_the_product_and_explained() -> None:
