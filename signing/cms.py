@@ -399,7 +399,7 @@ def _reference_matches(
 
 def _same_name(der: bytes, name: x509.Name) -> bool:
     try:
-        return bool(x509.Name.load(der) == name)
+        return der == name.dump() or bool(x509.Name.load(der) == name)
     except BROKEN_DER:
         return False
 

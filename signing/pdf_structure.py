@@ -24,7 +24,10 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from signing import pdf_hex
 from signing.report import Coverage
+
+pdf_hex.install()
 
 # What pyHanko's lazy reader may raise on hostile files.
 BROKEN_PDF = (

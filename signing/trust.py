@@ -155,10 +155,12 @@ def _key_of(certificate: x509.Certificate) -> bytes:
 def _issuers(certificate: x509.Certificate, pool: list[x509.Certificate]) -> Iterator[x509.Certificate]:
     issuer = certificate["tbs_certificate"]["issuer"]
     wanted = issuer.dump()
-    for candidate in pool:
-        subject = candidate["tbs_certificate"]["subject"]
+    exact = [c for c in pool if c["tbs_certificate"]["subject"].dump() == wanted]
+    yield from exact
+    for candidate in pool if not exact else ():
+        # Comparing names by their meaning [RFC 5280 §7.1] is slow; encoders rarely differ.
         try:
-            if subject.dump() == wanted or subject == issuer:
+            if candidate["tbs_certificate"]["subject"] == issuer:
                 yield candidate
         except BROKEN_DER:
             continue
