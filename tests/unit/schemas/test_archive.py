@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import struct
@@ -138,6 +139,18 @@ def test_a_wrong_checksum_is_damage(archive: Path) -> None:
     content[40] ^= 1
     with pytest.raises(ArchiveDamaged):
         undone(archive, bytes(content))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.EINVAL, ArchiveDamaged), (errno.ENOSPC, OSError)])
+def test_a_seek_that_fails_is_damage_and_a_full_disk_is_not(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[Exception]
+) -> None:
+    def failing(*_: object) -> bytes:
+        raise OSError(number, "failed")
+
+    monkeypatch.setattr("zipfile.ZipExtFile.read", failing)
+    with pytest.raises(expected):
+        undone(archive, zipped(("a", b"1")))
 
 
 def test_two_files_are_not_undone(archive: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.edxml.content import ContentSink, RawContent
 from schemas.issues import EdxmlRefused
-from tests.unit.schemas.kit import DOCUMENT, Bench, with_content
+from tests.unit.schemas.kit import Bench, with_content
 
 
 def decoded(folder: Path, *pieces: str, limit: int = 1000) -> RawContent:
@@ -94,6 +94,15 @@ def test_too_much_content_is_refused_while_it_comes(tmp_path: Path) -> None:
     assert caught.value.code == "attachment_too_large"
 
 
+def test_giving_up_on_a_full_disk_does_not_fail_again(tmp_path: Path) -> None:
+    sink = ContentSink(tmp_path / "a.bin", index=0, max_bytes=100)
+    sink._file.close()
+    sink._file = Path("/dev/full").open("wb")  # noqa: SIM115 - closed by the sink
+    sink.write("YWJj")
+    sink.abort()
+    assert sink._file.closed
+
+
 def test_the_file_is_private(tmp_path: Path) -> None:
     assert decoded(tmp_path, "YWJj").path.stat().st_mode & 0o777 == 0o600
 
@@ -129,4 +138,3 @@ def test_a_line_break_reference_in_a_section_is_no_reference(bench: Bench) -> No
 
 def test_empty_content_is_a_warning(bench: Bench) -> None:
     assert bench.warnings(with_content("")) == ["attachment_empty"]
-    assert DOCUMENT

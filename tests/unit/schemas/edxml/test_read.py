@@ -326,6 +326,14 @@ def test_of_a_repeated_sender_the_first_counts_and_the_original_is_not_handed_on
     assert result.needs_repair
 
 
+@pytest.mark.parametrize("name", ["MessageHeader", "edXMLHeader"])
+def test_a_frame_in_a_foreign_namespace_is_read_and_told(bench: Bench, name: str) -> None:
+    result = bench.read(changed(DOCUMENT, (f"<edXML:{name}>", f'<edXML:{name} xmlns:edXML="urn:x">')))
+    assert result.message.from_.code == "000.00.02.H99"
+    assert result.dialect is Dialect.MIXED
+    assert "namespace_mixed" in [each.code for each in result.warnings]
+
+
 @pytest.mark.parametrize("name", ["MessageHeader", "edXMLHeader", "edXMLEnvelope"])
 def test_of_a_repeated_frame_the_first_counts(bench: Bench, name: str) -> None:
     extra = f'<edXML:{name} xmlns:edXML="{NAMESPACE}"/>'
