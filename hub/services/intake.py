@@ -29,6 +29,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from hub.domain.directory import Directory, Resolution, ResultKind, may_speak_for
+from hub.domain.events import code_or_digest
 from hub.domain.problems import Refusal
 from hub.domain.secrecy import find_mark
 from hub.domain.submission import MessageKind, SubmissionKey, recipients_digest
@@ -42,7 +43,7 @@ from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
 from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
 from hub.services.journal import SALT_BYTES
 from hub.services.kit import Kit
-from hub.services.receive import MessageRefused, receive
+from hub.services.receive import receive
 from hub.services.rendition import readable_by_all, render
 from hub.services.slots import Slots
 from schemas.limits import FormatLimits
@@ -123,19 +124,27 @@ class IntakeService:
             spool = await self._blobs.new_spool()
             try:
                 return await self._submit(caller, body, spool, idempotency_key)
-            except Refusal as refusal:
-                await self._note(caller, refusal)
-                raise
             finally:
                 await self._blobs.drop_spool(spool)
 
     async def _submit(
         self, caller: Caller, body: AsyncIterator[bytes], spool: Path, idempotency_key: str | None
     ) -> Submitted:
+        submission: Submission | None = None
+        try:
+            submission = await self._receive(caller, body, spool, idempotency_key)
+            return await self._take_in(submission, spool)
+        except Refusal as refusal:
+            await self._note(caller, refusal, submission)
+            raise
+
+    async def _receive(
+        self, caller: Caller, body: AsyncIterator[bytes], spool: Path, idempotency_key: str | None
+    ) -> Submission:
         received = await receive(body, spool, limits=self._limits.format, max_bytes=self._limits.max_bytes)
         self._failpoints.hit("after_temp_write")
         facts = facts_of(received)
-        submission = Submission(
+        return Submission(
             caller=caller,
             received=received,
             facts=facts,
@@ -147,6 +156,8 @@ class IntakeService:
             ),
             idempotency_key=idempotency_key,
         )
+
+    async def _take_in(self, submission: Submission, spool: Path) -> Submitted:
         stored, now = await self._known(submission)
         if stored is not None:
             return Submitted(receipt=stored, repeated=True)
@@ -300,10 +311,9 @@ class IntakeService:
                 # Garbage without a row: the janitor removes it.
                 log.warning("blob_not_deleted", blob_id=str(blob_id))
 
-    async def _note(self, caller: Caller, refusal: Refusal) -> None:
+    async def _note(self, caller: Caller, refusal: Refusal, submission: Submission | None) -> None:
         # The facts of a refusal are kept for administrators; that they could not be written must not
-        # change the answer.
-        sha256 = refusal.sha256 if isinstance(refusal, MessageRefused) else None
+        # change the answer. Of a message that was not understood there is no sender and no digest.
         field = refusal.params.get("field")
         log.info("message_refused", code=refusal.code, system=caller.system.name)
         try:
@@ -312,7 +322,8 @@ class IntakeService:
                     self._ids.new(),
                     system_id=caller.system_id,
                     code=refusal.code,
-                    sha256=sha256,
+                    from_code=None if submission is None else code_or_digest(submission.facts.from_code),
+                    sha256=None if submission is None else submission.key.sha256,
                     field=None if field is None else str(field),
                 )
         except DatabaseUnavailable:

@@ -26,12 +26,11 @@ BODY_NAME: Final = "body"
 
 
 class MessageRefused(Refusal):
-    """The message is not acceptable edXML; `issues` say where and why, `sha256` what was sent."""
+    """The message is not acceptable edXML; `issues` say where and why."""
 
-    def __init__(self, issues: tuple[Issue, ...], sha256: bytes | None = None) -> None:
+    def __init__(self, issues: tuple[Issue, ...]) -> None:
         super().__init__(issues[0].code)
         self.issues = issues
-        self.sha256 = sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
