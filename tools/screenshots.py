@@ -1,4 +1,4 @@
-"""Pictures of the pages of a running demonstration: `make screenshots`, or python -m tools.screenshots FOLDER [URL].
+"""Pictures of the pages of a running demonstration: python -m tools.screenshots FOLDER [URL].
 
 Without an address a demonstration is started in a temporary home. Needs Chromium.
 """
