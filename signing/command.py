@@ -13,9 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from signing.algorithms import DEFAULT_ALGORITHMS
 from signing.errors import SigningError, UsageError
 from signing.messages import Code, conclusion
 from signing.options import VerifyOptions
+from signing.policy_file import load_policy
 from signing.report import FileReport, Indication, SignatureReport
 from signing.report_json import instant, mask_personal, to_json
 from signing.trust import TrustStore
@@ -85,13 +87,12 @@ def _options(
         raise UsageError("--trust and --no-trust exclude each other", code="options_conflict")
     if at is not None and at.tzinfo is None:
         raise UsageError("--at needs a time zone", code="time_without_zone")
-    if policy is not None:
-        raise UsageError(f"cannot read the policy {policy}", code="policy_unreadable")
     for path in content:
         if not path.is_file():
             raise UsageError(f"no such file: {path}", code="content_missing")
     store = TrustStore.from_folder(trust) if trust is not None else None
-    return VerifyOptions(trust=store, no_trust=no_trust, at=at, content=tuple(content))
+    algorithms = load_policy(policy) if policy is not None else DEFAULT_ALGORITHMS
+    return VerifyOptions(trust=store, no_trust=no_trust, at=at, content=tuple(content), algorithms=algorithms)
 
 
 def _print(report: FileReport, out: TextIO, *, show_personal: bool) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from asn1crypto import x509
 
 from signing import revocation as revocations
+from signing.anchors import Purpose
 from signing.certificates import BROKEN_DER, validity
 from signing.cms import SignerCheck
 from signing.judgement import Judgement
@@ -189,7 +190,11 @@ def _tsa_trusted(token: TokenCheck, evidence: Evidence, options: VerifyOptions, 
         return False
     others = (*token.certificates, *evidence.certificates)
     outcome = options.trust.path(
-        token.tsa, at=min(moment, token.time), others=others, algorithms=options.algorithms
+        token.tsa,
+        at=min(moment, token.time),
+        others=others,
+        algorithms=options.algorithms,
+        purpose=Purpose.TIMESTAMP,
     )
     return outcome.status is ChainStatus.TRUSTED
 
@@ -226,6 +231,8 @@ def _judge_chain(
         code, sub = outcome.code or Code.CHAIN_BROKEN, outcome.sub
         judgement.doubt(sub or SubIndication.NO_CERTIFICATE_CHAIN_FOUND, code, detail=outcome.detail)
         return outcome.status, Revocation.NOT_CHECKED
+    if outcome.detail:
+        judgement.note(Code.ALGORITHM_OLD, detail=f"CA: {outcome.detail}")
     _judge_period(judgement, signer, moment, is_proven=is_proven)
     _judge_usage(judgement, signer)
     return outcome.status, _judge_revocation(judgement, outcome.path, evidence, options, moment, is_proven)

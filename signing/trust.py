@@ -10,7 +10,7 @@ works offline.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from asn1crypto import x509
 
 from signing.algorithms import DEFAULT_ALGORITHMS, DIGEST_OIDS, SIGNATURE_OIDS, AlgorithmPolicy
+from signing.anchors import AnchorRule, Purpose, load_rules
 from signing.certificates import (
     BROKEN_DER,
     common_name,
@@ -31,6 +32,7 @@ from signing.messages import Code
 from signing.primitives import Scheme, key_bits, value_matches
 from signing.report import ChainStatus, SubIndication
 
+KNOWN_ANCHORS = Path(__file__).parents[1] / "certs" / "known-anchors.toml"
 MAX_PATH = 8
 MAX_SIGNATURES_TRIED = 64
 CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".p7b", ".p7c"})
@@ -67,19 +69,25 @@ class TrustStore:
         *,
         intermediates: Iterable[x509.Certificate] = (),
         crls: Iterable[bytes] = (),
+        rules: Mapping[str, AnchorRule] | None = None,
     ) -> None:
         self.anchors = tuple(anchors)
         self.intermediates = tuple(intermediates)
         self.crls = tuple(crls)
+        self.rules = dict(rules or {})
         self._anchor_keys = {_key_of(c) for c in self.anchors}
         hashed = hashlib.sha256()
         for blob in sorted(c.dump() for c in (*self.anchors, *self.intermediates)) + sorted(self.crls):
             hashed.update(hashlib.sha256(blob).digest())
+        hashed.update(repr(sorted(map(repr, self.rules.values()))).encode())
         self.version = hashed.hexdigest()[:16]
 
     @classmethod
     def from_folder(cls, folder: Path) -> TrustStore:
-        """Read a folder as described above; a file that holds no certificate is a usage error."""
+        """Read a folder as described above; a file that holds no certificate is a usage error.
+
+        Rules come from the project's list of known anchors, then from `anchors.toml` in the folder.
+        """
         if not folder.is_dir():
             raise UsageError(f"no such trust folder: {folder}", code="trust_folder_missing")
         anchors = list(_certificates_in(folder / "anchors"))
@@ -87,7 +95,10 @@ class TrustStore:
         for certificate in _certificates_in(folder):
             (anchors if is_self_issued(certificate) else intermediates).append(certificate)
         lists = sorted((folder / "crls").glob("*.crl")) if (folder / "crls").is_dir() else []
-        return cls(anchors, intermediates=intermediates, crls=[p.read_bytes() for p in lists])
+        rules: dict[str, AnchorRule] = {}
+        for path in (KNOWN_ANCHORS, folder / "anchors.toml"):
+            rules |= load_rules(path) if path.is_file() else {}
+        return cls(anchors, intermediates=intermediates, crls=[p.read_bytes() for p in lists], rules=rules)
 
     def is_anchor(self, certificate: x509.Certificate) -> bool:
         """Whether its key and name are an anchor's."""
@@ -100,6 +111,7 @@ class TrustStore:
         at: datetime,
         others: Iterable[x509.Certificate] = (),
         algorithms: AlgorithmPolicy = DEFAULT_ALGORITHMS,
+        purpose: Purpose = Purpose.DOCUMENT,
     ) -> PathOutcome:
         """The first path from `certificate` to an anchor that holds at the moment `at`."""
         pool = [*self.anchors, *self.intermediates, *others]
@@ -107,10 +119,12 @@ class TrustStore:
         found = self._extend([certificate], pool, search)
         if found is None:
             return search.problem or _no_path(search.deepest[-1])
-        problem = _check_path(found, at, algorithms)
+        rule = self.rules.get(hashlib.sha256(found[-1].dump()).hexdigest())
+        problem = _check_path(found, at, algorithms, rule) or _check_rule(rule, at, purpose)
         if problem is not None:
             return problem
-        return PathOutcome(status=ChainStatus.TRUSTED, path=tuple(found))
+        old = next((w for c in found[:-1] if (w := _weakness(c, algorithms))), "")
+        return PathOutcome(status=ChainStatus.TRUSTED, path=tuple(found), detail=old)
 
     def _extend(
         self, path: list[x509.Certificate], pool: list[x509.Certificate], search: _Search
@@ -216,8 +230,20 @@ def _issuer_name(name: x509.Name) -> str:
         return "?"
 
 
+def _check_rule(rule: AnchorRule | None, at: datetime, purpose: Purpose) -> PathOutcome | None:
+    """Whether the anchor may be used for this, at that time."""
+    if rule is None:
+        return None
+    sub = SubIndication.CHAIN_CONSTRAINTS_FAILURE
+    if purpose not in rule.purposes:
+        return _bad(Code.CHAIN_BROKEN, sub, f"{rule.name}: {purpose.value}")
+    if (rule.since is not None and at < rule.since) or (rule.until is not None and at > rule.until):
+        return _bad(Code.CHAIN_BROKEN, sub, f"{rule.name}: {at.date().isoformat()}")
+    return None
+
+
 def _check_path(
-    path: list[x509.Certificate], at: datetime, algorithms: AlgorithmPolicy
+    path: list[x509.Certificate], at: datetime, algorithms: AlgorithmPolicy, rule: AnchorRule | None
 ) -> PathOutcome | None:
     """Dates, constraints, usages and algorithms along a path whose signatures hold; None if all is well."""
     for place, certificate in enumerate(path):
@@ -231,7 +257,8 @@ def _check_path(
             return _bad(Code.CHAIN_BROKEN, SubIndication.CHAIN_CONSTRAINTS_FAILURE, problem)
     for certificate in path[:-1]:
         weak = _weakness(certificate, algorithms)
-        if weak:
+        tolerated = rule is not None and rule.sha1_until is not None and at <= rule.sha1_until
+        if weak and not (tolerated and weak.endswith("/SHA1")):
             return _bad(Code.ALGORITHM_OLD, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, weak)
     return None
 
