@@ -32,6 +32,7 @@ from hub.observability.metrics import Metrics
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
 from hub.services.compose import ComposeService
+from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
 from hub.services.health import HealthService
@@ -151,6 +152,22 @@ async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
 
 
 @asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[DecisionService]:
+    """Yield what people decide about single deliveries, without a node: a running one acts on it."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        stack.push_async_callback(pool.close)
+        blobs = LocalBlobStore(settings.blobs_path)
+        stack.callback(blobs.close)
+        yield DecisionService(_kit(settings, PgUnitOfWork(pool), blobs))
+
+
+@asynccontextmanager
 async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
     """Build a node and yield it; whatever was started is stopped at the end of the block."""
     if settings.broker_url is not None:
@@ -194,18 +211,7 @@ async def _assemble(
     async with uow.begin() as tx:
         await tx.housekeeping.ensure_partitions()
         await tx.tasks.take_back(node)
-    ids = _ids()
-    kit = Kit(
-        uow=uow,
-        blobs=blobs,
-        ids=ids,
-        journal=Journal(ids),
-        sealer=FileSealer.open_or_create(settings.keys_path),
-        failpoints=Failpoints(settings.failpoint),
-        hub_code=settings.hub_code,
-        metrics=Metrics(version=__version__),
-        rules=_rules(settings),
-    )
+    kit = _kit(settings, uow, blobs)
     listener = InboxListener(dsn)
     broker = InProcessBroker(_due_rows(uow))
     services = _services(settings, kit, listener)
@@ -227,9 +233,24 @@ async def _assemble(
     return Hub(
         app=create_app(services),
         loops=loops,
-        registry=_registry(settings, uow, ids),
+        registry=_registry(settings, uow, kit.ids),
         uow=uow,
         settings=settings,
+    )
+
+
+def _kit(settings: Settings, uow: UnitOfWork, blobs: LocalBlobStore) -> Kit:
+    ids = _ids()
+    return Kit(
+        uow=uow,
+        blobs=blobs,
+        ids=ids,
+        journal=Journal(ids),
+        sealer=FileSealer.open_or_create(settings.keys_path),
+        failpoints=Failpoints(settings.failpoint),
+        hub_code=settings.hub_code,
+        metrics=Metrics(version=__version__),
+        rules=_rules(settings),
     )
 
 

@@ -13,7 +13,7 @@ import click
 import typer
 
 from hub import __version__
-from hub.cli import files, node, registry
+from hub.cli import desk, files, node, registry
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -36,6 +36,7 @@ app.command("validate")(files.validate)
 app.command("verify")(files.verify)
 app.add_typer(registry.agencies, name="agency")
 app.add_typer(registry.systems, name="system")
+app.add_typer(desk.deliveries, name="delivery")
 
 
 @app.command("version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.bootstrap import BrokerNotSpoken, SchemaOutdated, TrustUnusable
 from hub.config import SettingsInvalid
+from hub.domain.problems import HubError
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.ports.blobs import BlobStoreError
 from hub.ports.unit_of_work import DatabaseUnavailable
@@ -21,6 +22,9 @@ def explain(error: BaseException) -> str | None:
         return "\n".join(dict.fromkeys(told)) if len(told) == len(error.exceptions) else None
     if isinstance(error, RegistryError | EmbeddedPostgresError | MigrationError | DatabaseUnfit):
         return _both(error.code, error.vi, error.en)
+    if isinstance(error, HubError):
+        vi = f"{error.text('vi')} {error.action('vi')}"
+        return _both(error.code, vi, f"{error.text('en')} {error.action('en')}")
     if isinstance(error, SettingsInvalid):
         listed = "\n".join(f"  {option}: {text}" for option, text in error.problems)
         return _both(error.code, "Cấu hình không hợp lệ:", "The settings cannot be used:") + f"\n{listed}"

@@ -164,6 +164,9 @@ class DeliveryRepo(Protocol):
         """Return what a system may lease now: urgent first, every fifth place kept for normal ones,
         nothing that waits for another delivery or is parked."""
 
+    async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
+        """Return deliveries in a state with their documents, oldest first."""
+
     async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
         """Lock deliveries whose recipient lease has run out (skips rows locked by others)."""
 

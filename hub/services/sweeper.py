@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from hub.domain.acceptance import Decision
 from hub.domain.events import EventKind
 from hub.domain.jcs import Json
 from hub.domain.transport import DeliveryEvent, advance
@@ -156,7 +157,13 @@ class Sweeper:
             return 1
         if row.parked_until < now:
             # Nobody but the sender knows this document: a person decides, the message is kept.
-            held = replace(row, state=advance(row.state, DeliveryEvent.QUARANTINE), parked_until=None)
+            held = replace(
+                row,
+                state=advance(row.state, DeliveryEvent.QUARANTINE),
+                parked_until=None,
+                decision=Decision.HOLD.value,
+                reasons=("status_document_unknown",),
+            )
             told = self._journal.delivery(EventKind.STATUS_QUARANTINED, held, at=now)
             await tx.record(Change(deliveries=[held], events=[told]))
             return 1

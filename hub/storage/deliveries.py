@@ -7,8 +7,11 @@ Sweeps use SKIP LOCKED: several nodes sweep at once and no row is taken twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
+
+import asyncpg
 
 from hub.domain.transport import DeliveryState
 from hub.ports.records import DeliveryRecord, Offer
@@ -60,6 +63,15 @@ JOIN document o ON o.id = d.document_id
 LEFT JOIN document_text t ON t.document_id = d.document_id
 ORDER BY r.rank, r.lane DESC, d.id
 LIMIT $3
+"""
+IN_STATE = f"""
+SELECT {prefixed(DELIVERY_COLUMNS, "d", "dl_")}, {prefixed(DOCUMENT_COLUMNS, "o", "do_")},
+       {prefixed(TEXT_COLUMNS, "t", "tx_")}
+FROM delivery d
+JOIN document o ON o.id = d.document_id
+LEFT JOIN document_text t ON t.document_id = d.document_id
+WHERE d.state = $1
+ORDER BY d.id LIMIT $2
 """
 EXPIRED = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery
@@ -116,11 +128,11 @@ class PgDeliveries:
 
     async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what a system may lease now."""
-        rows = await self._connection.fetch(OFFERS, system_id, unit_id, limit)
-        return tuple(
-            Offer(delivery=delivery(row, "dl_"), document=document(row, "do_"), text=text(row, "tx_"))
-            for row in rows
-        )
+        return _offers(await self._connection.fetch(OFFERS, system_id, unit_id, limit))
+
+    async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
+        """Return deliveries in a state with their documents, oldest first."""
+        return _offers(await self._connection.fetch(IN_STATE, state.value, limit))
 
     async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
         """Lock deliveries whose recipient lease has run out."""
@@ -151,3 +163,10 @@ class PgDeliveries:
     async def _many(self, sql: str, argument: object) -> tuple[DeliveryRecord, ...]:
         rows = await self._connection.fetch(sql, argument)
         return tuple(delivery(row) for row in rows)
+
+
+def _offers(rows: Sequence[asyncpg.Record]) -> tuple[Offer, ...]:
+    return tuple(
+        Offer(delivery=delivery(row, "dl_"), document=document(row, "do_"), text=text(row, "tx_"))
+        for row in rows
+    )

@@ -23,6 +23,14 @@ CHANNEL: Final = "hub_inbox"
 RECONNECT_S: Final = 1.0
 ALIVE_EVERY_S: Final = 15.0
 
+_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 
 class _Wakeup:
     def __init__(self, listener: InboxListener, system_id: UUID) -> None:
@@ -80,7 +88,7 @@ class InboxListener:
         while True:
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _LOST as error:
                 log.warning("listener_lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_S)
 
@@ -93,7 +101,7 @@ class InboxListener:
                 await asyncio.sleep(ALIVE_EVERY_S)
                 await connection.execute("SELECT 1", timeout=5)
         finally:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*_LOST):
                 await connection.close(timeout=2)
 
     def _on_notification(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
