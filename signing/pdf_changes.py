@@ -62,6 +62,8 @@ class ChangesSince:
     fields: frozenset[str] = frozenset()
     problem: str = ""
     freed_unused: bool = False
+    pages: frozenset[int] | None = frozenset()
+    """Object numbers of the pages on which something permitted may show; None: it may be any page."""
 
 
 class _Unexplained(Exception):
@@ -89,6 +91,7 @@ class ChangeHistory:
             fields=frozenset().union(*(p.fields for p in pairs)),
             problem=bad.problem if bad else "",
             freed_unused=any(p.freed_unused for p in pairs),
+            pages=_together([p.pages for p in pairs]),
         )
 
     def _compare(self, revision: int) -> ChangesSince:
@@ -101,7 +104,12 @@ class ChangeHistory:
             detail = " ".join(str(error).split())[:120] or type(error).__name__
             return ChangesSince(level=None, problem=f"revision {revision + 1}: {detail}")
         freed = self._versions.freed(revision)
-        return ChangesSince(level=walk.level, fields=frozenset(walk.fields), freed_unused=freed)
+        return ChangesSince(
+            level=walk.level,
+            fields=frozenset(walk.fields),
+            freed_unused=freed,
+            pages=None if walk.everywhere else frozenset(walk.pages),
+        )
 
 
 class _Walk:
@@ -117,6 +125,8 @@ class _Walk:
         self._new_fields: set[int] = set()
         self.level = Level.NONE
         self.fields: set[str] = set()
+        self.pages: set[int] = set()
+        self.everywhere = False
 
     def run(self) -> None:
         """Compare everything that can be reached."""
@@ -217,6 +227,8 @@ class _Walk:
     def _acroform(self, before: Any, after: Any) -> None:
         if before is not after and any(not _same(before.get(k), after.get(k)) for k in _FORM_FREE):
             self._allow(Level.ARCHIVAL)
+        looks = ("/NeedAppearances", "/DR", "/DA")
+        self.everywhere |= any(not _same(_raw(before, k), _raw(after, k)) for k in looks)
         self._field_list(before, after, "/Fields", "")
         self._entries(before, after, "/AcroForm", free=_FORM_FREE | {"/Fields"})
 
@@ -290,6 +302,7 @@ class _Walk:
         if any(not _same(_raw(before, k), _raw(after, k)) or self._is_new(_raw(after, k)) for k in changed):
             signed_now = is_signature and old_value is None and not self._is_visible(after)
             self._allow(self._signed_level(after) if signed_now else Level.FORM_FILLING, name)
+            self._touch(_raw(after, "/P"))
         self._entries(before, after, path, free=free | {"/Kids", "/Parent"})
 
     def _is_new(self, raw: Any) -> bool:
@@ -324,8 +337,16 @@ class _Walk:
         known = {_number(a) for a in old_list}
         for number, annotation in kept.items():
             if number not in known:
+                self._touch(getattr(after, "container_ref", None))
                 self._added_annotation(annotation)
         self._entries(before, after, path, free=_PAGE_FREE | {"/Annots"})
+
+    def _touch(self, page: Any) -> None:
+        number = getattr(page, "idnum", None)
+        if number is None:
+            self.everywhere = True
+        else:
+            self.pages.add(int(number))
 
     def _added_annotation(self, raw: Any) -> None:
         node = self._versions.resolve(raw, self._new)
@@ -335,6 +356,12 @@ class _Walk:
             self._allow(Level.FORM_FILLING if self._is_visible(node) else Level.ARCHIVAL)
             return
         self._allow(Level.ANNOTATIONS)
+
+
+def _together(parts: list[frozenset[int] | None]) -> frozenset[int] | None:
+    if any(p is None for p in parts):
+        return None
+    return frozenset().union(*(p for p in parts if p is not None))
 
 
 def _number(raw: Any) -> int:

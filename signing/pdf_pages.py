@@ -39,6 +39,8 @@ class PageComparison:
     different: tuple[int, ...] = ()
     covered: tuple[int, ...] = ()
     incomplete: str | None = None
+    """What was not compared, for the report; the pages asked for were, unless `missed`."""
+    missed: bool = False
 
 
 class PageViewer:
@@ -57,11 +59,18 @@ class PageViewer:
         self._documents.clear()
         self._images.clear()
 
-    def compare(self, end: int, masks: Iterable[PageMask], drawn: Iterable[PageMask] = ()) -> PageComparison:
+    def compare(
+        self,
+        end: int,
+        masks: Iterable[PageMask],
+        drawn: Iterable[PageMask] = (),
+        first: frozenset[int] | None = None,
+    ) -> PageComparison:
         """The revision that ends at `end` against the whole file.
 
         Within `masks` (pictures of later signatures) anything may be new, but nothing that was printed may
-        vanish, except in `drawn`, the pictures of the earlier signatures themselves.
+        vanish, except in `drawn`, the pictures of the earlier signatures themselves. `first` are the pages
+        that must be looked at (None: all of them); the others follow while time is left.
         """
         started = time.monotonic()
         try:
@@ -69,22 +78,33 @@ class PageViewer:
             if len(before) != len(after):
                 common = min(len(before), len(after))
                 return PageComparison(different=tuple(range(common + 1, max(len(before), len(after)) + 1)))
-            return self._compare_pages(end, len(before), list(masks), list(drawn))
+            count = len(before)
+            wanted = frozenset(range(1, count + 1)) if first is None else first
+            order = sorted(range(1, count + 1), key=lambda n: (n not in wanted, n))
+            return self._compare_pages(end, order, wanted, list(masks), list(drawn))
         except (pypdfium2.PdfiumError, ValueError, MemoryError, OSError) as error:
-            return PageComparison(incomplete=str(error)[:80] or type(error).__name__)
+            return PageComparison(incomplete=str(error)[:80] or type(error).__name__, missed=True)
         finally:
             self._seconds_left -= time.monotonic() - started
 
     def _compare_pages(
-        self, end: int, pages: int, masks: list[PageMask], drawn: list[PageMask]
+        self,
+        end: int,
+        order: list[int],
+        wanted: frozenset[int],
+        masks: list[PageMask],
+        drawn: list[PageMask],
     ) -> PageComparison:
         different: list[int] = []
         covered: list[int] = []
         deadline = time.monotonic() + self._seconds_left
-        for number in range(1, pages + 1):
+        for done, number in enumerate(order):
             if time.monotonic() > deadline:
                 return PageComparison(
-                    different=tuple(different), covered=tuple(covered), incomplete=f"{number - 1}/{pages}"
+                    different=tuple(different),
+                    covered=tuple(covered),
+                    incomplete=f"{done}/{len(order)}",
+                    missed=number in wanted,
                 )
             before, after = self._image(end, number), self._image(len(self._data), number)
             if before.size != after.size:
@@ -93,11 +113,11 @@ class PageViewer:
             delta = ImageChops.difference(before, after).point(lambda v: 255 if v > THRESHOLD else 0)
             if delta.getbbox() is None:
                 continue
-            height = self._document(end)[number - 1].get_height()
-            here = [m.rect for m in masks if m.page == number]
-            if _hides_ink(before, after, here, [m.rect for m in drawn if m.page == number], height):
+            sheet = _sheet(self._document(end)[number - 1])
+            here = [sheet.seen(m.rect) for m in masks if m.page == number]
+            if _hides_ink(before, after, here, [sheet.seen(m.rect) for m in drawn if m.page == number]):
                 covered.append(number)
-            _blank(delta, here, height)
+            _blank(delta, here)
             if delta.getbbox() is not None:
                 different.append(number)
         return PageComparison(different=tuple(different), covered=tuple(covered))
@@ -121,19 +141,47 @@ class PageViewer:
         return self._images[(end, number)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sheet:
+    """How a page lies on the screen: visible box in user space, and its rotation."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+    rotation: int
+
+    def seen(self, rect: Rectangle) -> Rectangle:
+        """A rectangle of user space as shares of the picture: left, top, right, bottom."""
+        left, right = rect[0] - self.left - MASK_MARGIN, rect[2] - self.left + MASK_MARGIN
+        bottom, top = rect[1] - self.bottom - MASK_MARGIN, rect[3] - self.bottom + MASK_MARGIN
+        wide, high = self.width or 1.0, self.height or 1.0
+        upright = (left / wide, 1 - top / high, right / wide, 1 - bottom / high)
+        if self.rotation == 90:
+            return bottom / high, left / wide, top / high, right / wide
+        if self.rotation == 180:
+            return 1 - upright[2], 1 - upright[3], 1 - upright[0], 1 - upright[1]
+        if self.rotation == 270:
+            return 1 - top / high, 1 - right / wide, 1 - bottom / high, 1 - left / wide
+        return upright
+
+
+def _sheet(page: pypdfium2.PdfPage) -> _Sheet:
+    left, bottom, right, top = page.get_bbox()
+    return _Sheet(
+        left=left, bottom=bottom, width=right - left, height=top - bottom, rotation=page.get_rotation()
+    )
+
+
 def _hides_ink(
-    before: Image.Image,
-    after: Image.Image,
-    masks: list[Rectangle],
-    drawn: list[Rectangle],
-    height: float,
+    before: Image.Image, after: Image.Image, masks: list[Rectangle], drawn: list[Rectangle]
 ) -> bool:
     """Whether dark marks of the signed page are light now, inside the pictures of later signatures."""
     dark = before.point(lambda v: 255 if v < DARK else 0)
     gone = ImageChops.multiply(dark, after.point(lambda v: 255 if v > LIGHT else 0))
-    _blank(gone, drawn, height)
+    _blank(gone, drawn)
     for rectangle in masks:
-        box = _pixels(rectangle, height, before.size)
+        box = _pixels(rectangle, before.size)
         inside = gone.crop(box).histogram()[255]
         printed = dark.crop(box).histogram()[255]
         if inside >= VANISHED_PIXELS and inside > printed * VANISHED_SHARE:
@@ -141,20 +189,17 @@ def _hides_ink(
     return False
 
 
-def _pixels(rectangle: Rectangle, height: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    ratio = size[1] / height if height else 1.0
-    left, bottom, right, top = rectangle
-    return (
-        max(0, int((left - MASK_MARGIN) * ratio)),
-        max(0, int((height - top - MASK_MARGIN) * ratio)),
-        min(size[0], int((right + MASK_MARGIN) * ratio) + 1),
-        min(size[1], int((height - bottom + MASK_MARGIN) * ratio) + 1),
-    )
+def _pixels(rectangle: Rectangle, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = rectangle
+    wide, high = size
+    first = (min(max(int(left * wide), 0), wide), min(max(int(top * high), 0), high))
+    last = (min(int(right * wide) + 1, wide), min(int(bottom * high) + 1, high))
+    return *first, max(last[0], first[0]), max(last[1], first[1])
 
 
-def _blank(picture: Image.Image, rectangles: list[Rectangle], height: float) -> None:
+def _blank(picture: Image.Image, rectangles: list[Rectangle]) -> None:
     pencil = ImageDraw.Draw(picture)
     for rectangle in rectangles:
-        left, top, right, bottom = _pixels(rectangle, height, picture.size)
+        left, top, right, bottom = _pixels(rectangle, picture.size)
         if right > left and bottom > top:
             pencil.rectangle((left, top, right - 1, bottom - 1), fill=0)

@@ -15,7 +15,7 @@ from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.pdf_changes import ChangeHistory, ChangesSince, Level
 from signing.pdf_pages import PageMask, PageViewer
-from signing.pdf_structure import PdfFile, PdfSignature, trailing_problem
+from signing.pdf_structure import PdfFile, PdfSignature, page_objects, trailing_problem
 from signing.report import Changes, Coverage, SubIndication
 
 _ALLOWED = {1: Level.ARCHIVAL, 2: Level.FORM_FILLING, 3: Level.ANNOTATIONS, None: Level.FORM_FILLING}
@@ -27,6 +27,7 @@ class RevisionJudge:
     def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
         self._file, self._options = file, options
         self._history = ChangeHistory(file.reader) if file.reader is not None else None
+        self._pages: list[int] | None = None
         self._trailing = trailing_problem(file)
         self._viewer = PageViewer(file.data, seconds=options.render_seconds)
 
@@ -91,20 +92,30 @@ class RevisionJudge:
         earlier = [
             s for s in self._file.signatures if s.byte_range not in followers and s.end <= signature.end
         ]
-        seen = self._viewer.compare(signature.end, _pictures(later), _pictures(earlier))
+        must = self._page_numbers(since.pages)
+        seen = self._viewer.compare(signature.end, _pictures(later), _pictures(earlier), must)
         if seen.different or seen.covered:
             code = Code.PAGE_LOOKS_DIFFERENT if seen.different else Code.APPEARANCE_COVERS_TEXT
             pages = ", ".join(str(p) for p in (seen.different or seen.covered)[:10])
             judgement.doubt(SubIndication.FORMAT_FAILURE, code, pages=pages)
             return False
         if seen.incomplete is not None:
-            # Archival updates draw nothing; anything more must have been looked at.
-            if since.level is not None and since.level <= Level.ARCHIVAL and not since.freed_unused:
+            # Where nothing may have changed, looking is a second opinion; elsewhere it is the proof.
+            if not seen.missed or since.level is Level.ARCHIVAL:
                 judgement.note(Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
                 return True
             judgement.doubt(SubIndication.TRY_LATER, Code.PAGES_NOT_COMPARED, detail=seen.incomplete)
             return False
         return True
+
+    def _page_numbers(self, objects: frozenset[int] | None) -> frozenset[int] | None:
+        """Page numbers of page objects; None if one of them is no page that can be found."""
+        if objects is None or self._file.reader is None:
+            return None
+        if self._pages is None:
+            self._pages = page_objects(self._file.reader)
+        found = frozenset(n for n, number in enumerate(self._pages, start=1) if number in objects)
+        return found if len(found) >= len(objects) else None
 
 
 def _pictures(signatures: list[PdfSignature]) -> list[PageMask]:

@@ -309,6 +309,11 @@ def _pages(reader: PdfFileReader) -> Iterator[Any]:
             yield node
 
 
+def page_objects(reader: PdfFileReader) -> list[int]:
+    """Object numbers of the pages, in order."""
+    return [int(getattr(getattr(p, "container_ref", None), "idnum", 0)) for p in _pages(reader)]
+
+
 def _from_bytes(data: bytes, reader: PdfFileReader | None) -> Iterator[PdfSignature]:
     """Signature dictionaries that show themselves by a /ByteRange whose hole holds a CMS value."""
     for match in _RAW_RANGE.finditer(data):

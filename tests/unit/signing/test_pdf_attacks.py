@@ -106,6 +106,20 @@ def test_an_opaque_signature_over_text_is_suspicious(office: Office, judged: Jud
     assert "APPEARANCE_COVERS_TEXT" in {f.code for s in report.signatures for f in s.findings}
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_stamp_on_a_rotated_page_is_no_change(office: Office, judged: Judged, rotation: int) -> None:
+    def turn(writer: IncrementalPdfFileWriter) -> None:
+        page = _page(writer)
+        page[pdf_name("/Rotate")] = generic.NumberObject(rotation)
+        writer.update_container(page)
+
+    pdf = sign_pdf(_updated(office.letter, turn), office.person, now=NOW)
+    place = Place(page=0, left=60, bottom=500, right=160, top=600)
+    stamp = Appearance(role=Role.ORGANISATION, place=place, text="UBND phường Thới Hòa")
+    report = judged(sign_pdf(pdf, office.organisation, now=NOW, appearance=stamp))
+    assert report.indication is Indication.TOTAL_PASSED
+
+
 def test_metadata_and_document_information_may_change(office: Office, judged: Judged) -> None:
     def change(writer: IncrementalPdfFileWriter) -> None:
         information = writer.trailer["/Info"]
