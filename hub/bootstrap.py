@@ -95,7 +95,7 @@ class Hub:
     app: web.Application
     loops: Loops
     registry: RegistryService
-    uow: UnitOfWork
+    decisions: DecisionService
     settings: Settings
 
 
@@ -234,7 +234,7 @@ async def _assemble(
         app=create_app(services),
         loops=loops,
         registry=_registry(settings, uow, kit.ids),
-        uow=uow,
+        decisions=DecisionService(kit),
         settings=settings,
     )
 
@@ -257,12 +257,14 @@ def _kit(settings: Settings, uow: UnitOfWork, blobs: LocalBlobStore) -> Kit:
 def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services:
     directory = DirectorySnapshot(kit.uow, _suffixes(settings))
     limits = settings.limits
+    health = HealthService(kit)
     intake = IntakeService(
         kit=kit,
         directory=directory,
         commit=IntakeCommit(kit),
         slots=Slots(per_node=limits.intake_per_node, per_system=limits.intake_per_system),
         limits=IntakeLimits(max_bytes=limits.body_bytes, format=_format_limits(settings)),
+        health=health,
     )
     follow = FollowService(kit.uow, kit.blobs)
     return Services(
@@ -272,7 +274,7 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         statuses=StatusService(follow, intake, directory),
         follow=follow,
         directory=directory,
-        health=HealthService(kit),
+        health=health,
         sealer=kit.sealer,
         wakeups=listener,
         compose=ComposeService(intake, directory),

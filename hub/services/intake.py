@@ -28,9 +28,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from hub.domain.deadlines import Lane, lane_of
 from hub.domain.directory import Directory, Resolution, ResultKind, may_speak_for
 from hub.domain.events import code_or_digest
-from hub.domain.problems import Refusal
+from hub.domain.problems import HubError, Refusal
 from hub.domain.secrecy import find_mark
 from hub.domain.submission import MessageKind, SubmissionKey, recipients_digest
 from hub.ports.blobs import BlobStoreError
@@ -39,6 +40,7 @@ from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
 from hub.services.business_effects import RECALL
 from hub.services.directory_snapshot import DirectorySnapshot
+from hub.services.health import HealthService
 from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
 from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
 from hub.services.journal import SALT_BYTES
@@ -52,6 +54,7 @@ log = structlog.get_logger(__name__)
 
 # The directory's dates of validity are days in Vietnam.
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+CLOSED_RETRY_AFTER_S: Final = 60
 VERSION_RACES: Final = 5
 LOST_COMMIT_LOOKS: Final = 10
 LOST_COMMIT_PAUSE_S: Final = 0.5
@@ -93,12 +96,15 @@ class IntakeService:
         commit: IntakeCommit,
         slots: Slots,
         limits: IntakeLimits,
+        health: HealthService,
     ) -> None:
         self._uow, self._blobs, self._ids = kit.uow, kit.blobs, kit.ids
         self._failpoints, self._rules = kit.failpoints, kit.rules
         self._directory = directory
         self._commit = commit
         self._slots = slots
+        self._health = health
+        self._metrics = kit.metrics
         self._limits = limits
 
     def place(self, caller: Caller) -> AbstractContextManager[None]:
@@ -135,6 +141,7 @@ class IntakeService:
             submission = await self._receive(caller, body, spool, idempotency_key)
             return await self._take_in(submission, spool)
         except Refusal as refusal:
+            self._metrics.submissions.labels(refusal.code).inc()
             await self._note(caller, refusal, submission)
             raise
 
@@ -160,10 +167,21 @@ class IntakeService:
     async def _take_in(self, submission: Submission, spool: Path) -> Submitted:
         stored, now = await self._known(submission)
         if stored is not None:
+            self._metrics.submissions.labels("repeated").inc()
             return Submitted(receipt=stored, repeated=True)
         judged = await self._judge(submission, now)
+        await self._hold_the_gate(submission.facts)
         rendition = await self._render_if_needed(submission, judged, spool)
-        return await self._store(submission, judged, now, rendition)
+        submitted = await self._store(submission, judged, now, rendition)
+        self._metrics.submissions.labels("repeated" if submitted.repeated else "accepted").inc()
+        self._metrics.submission_bytes.observe(submission.received.size)
+        return submitted
+
+    async def _hold_the_gate(self, facts: Facts) -> None:
+        # Urgent documents come in as long as there is any room at all (design section 8).
+        closed = (await self._health.look()).refuse
+        if closed is not None and lane_of(facts.priority) is Lane.NORMAL:
+            raise HubError(closed, retry_after=CLOSED_RETRY_AFTER_S)
 
     async def _known(self, submission: Submission) -> tuple[bytes | None, datetime]:
         key = submission.key

@@ -29,6 +29,7 @@ from hub.config import Limits, Settings, load_settings
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
 from hub.services import directory_snapshot
 from hub.services.access import Caller
+from hub.services.decisions import DecisionService
 from hub.services.registry import RegistryService
 from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.pool import create_pool
@@ -266,6 +267,7 @@ class HubUnderTest:
     blobs: LocalBlobStore
     folder: Path
     verifier: Any
+    decisions: DecisionService
     url: str
     session: ClientSession
     systems: dict[str, Peer] = field(default_factory=dict)
@@ -432,7 +434,18 @@ async def hub_on(
         await stack.enter_async_context(server)
         session = await stack.enter_async_context(ClientSession())
         url = str(server.make_url("")).rstrip("/")
-        yield HubUnderTest(hub.app, hub.loops._motions, registry, pool, blobs, folder, chosen, url, session)
+        yield HubUnderTest(
+            hub.app,
+            hub.loops._motions,
+            registry,
+            pool,
+            blobs,
+            folder,
+            chosen,
+            hub.decisions,
+            url,
+            session,
+        )
 
 
 @pytest.fixture

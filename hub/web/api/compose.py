@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 from aiohttp import BodyPartReader, MultipartReader, web
+from pydantic import ValidationError
 
 from hub.domain.problems import Refusal
 from hub.services.access import Caller
@@ -58,6 +59,8 @@ async def _receive(
         raise Refusal("body_too_slow") from None
     except (ConnectionError, web.RequestPayloadError) as error:
         raise Refusal("body_cut") from error
+    except ValidationError:
+        raise
     except ValueError as error:
         # The multipart reader's word for framing that it cannot follow.
         raise Refusal("parts_invalid") from error

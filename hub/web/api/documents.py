@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from hub.domain.problems import HubError, Refusal
+from hub.domain.problems import Refusal
 from hub.services.intake import Submitted
 from hub.web import body
 from hub.web.api import views
@@ -30,7 +30,6 @@ XML_TYPES: Final = frozenset(
 )
 FORM_TYPE: Final = "multipart/form-data"
 EVENTS_PAGE: Final = 500
-FULL_RETRY_AFTER_S: Final = 60
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -40,9 +39,6 @@ async def submit(request: web.Request) -> web.Response:
     if request.content_type not in XML_TYPES and request.content_type != FORM_TYPE:
         raise Refusal("media_type_unsupported", params={"media_type": request.content_type})
     body.refuse_declared_size(request, services.max_body_bytes)
-    closed = (await services.health.look()).refuse
-    if closed is not None:
-        raise HubError(closed, retry_after=FULL_RETRY_AFTER_S)
     if request.content_type == FORM_TYPE:
         return receipt_response(await submit_parts(request, caller))
     submitted = await services.intake.submit(
