@@ -44,6 +44,7 @@ from hub.services.journal import Journal
 from hub.services.kit import Kit
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
+from hub.services.recall import RecallService
 from hub.services.registry import RegistryService
 from hub.services.rules import IntakeFloor, Rules, TransferRules
 from hub.services.slots import Slots
@@ -267,11 +268,13 @@ def _services(settings: Settings, kit: Kit, listener: InboxListener) -> Services
         health=health,
     )
     follow = FollowService(kit.uow, kit.blobs)
+    statuses = StatusService(follow, intake, directory)
     return Services(
         access=AccessService(kit.uow),
         intake=intake,
         inbox=InboxService(kit),
-        statuses=StatusService(follow, intake, directory),
+        statuses=statuses,
+        recalls=RecallService(kit, follow, statuses),
         follow=follow,
         directory=directory,
         health=health,

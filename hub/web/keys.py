@@ -18,6 +18,7 @@ from hub.services.follow import FollowService
 from hub.services.health import HealthService
 from hub.services.inbox import InboxService
 from hub.services.intake import IntakeService
+from hub.services.recall import RecallService
 from hub.services.rules import Rules
 from hub.services.statuses import StatusService
 
@@ -30,6 +31,7 @@ class Services:
     intake: IntakeService
     inbox: InboxService
     statuses: StatusService
+    recalls: RecallService
     follow: FollowService
     directory: DirectorySnapshot
     health: HealthService

@@ -162,6 +162,33 @@ class StatusRequest(Model):
     department: str = Field(default="", max_length=200)
 
 
+class RecallRequest(Model):
+    """The sender wants a document back, from these units or from all its recipients.
+
+    `at` is when that was decided: a resend repeats it, so that it is known as the same.
+    """
+
+    reason: Reason
+    at: AwareDatetime
+    units: list[str] = Field(default=[], max_length=RECIPIENTS_MAX)
+
+
+class RecallOut(Model):
+    """What became of a recall at one recipient; `asked` means a status 13 was sent, with that receipt."""
+
+    unit: str
+    delivery_id: UUID
+    result: Literal["withdrawn", "asked", "over"]
+    receipt_id: str | None
+
+
+class RecallAnswer(Model):
+    """What became of a recall."""
+
+    document_id: UUID
+    recipients: list[RecallOut]
+
+
 class SignerIn(Model):
     """Who signed the document, as text."""
 

@@ -163,6 +163,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         problems=_DOCUMENT,
     ),
     Operation(
+        method="POST",
+        path="/api/v1/documents/{document_id}/recall",
+        name="recallDocument",
+        summary_vi="Lấy lại văn bản đã gửi",
+        summary="Withdraw what has not left the hub, ask for what has (status 13)",
+        handler=statuses.recall,
+        body=m.RecallRequest,
+        answers={200: m.RecallAnswer},
+        problems=(*_DOCUMENT, "reason_missing", *_INTAKE),
+    ),
+    Operation(
         method="GET",
         path="/api/v1/events",
         name="listEvents",

@@ -1,0 +1,162 @@
+"""Recall: the sender wants a document back.
+
+What has not left the hub is withdrawn: the body is not sent any more, and the sender gets evidence of that
+signed by the hub; no status 15 is invented in the recipient's name. Where the recipient may have the
+document already, it is asked by status 13, one message per recipient, and answers 15 or 16 itself
+[QĐ 28/2018 Đ.8; NĐ 30/2020 Đ.18.4b]. When in doubt whether the body left, it counts as having left:
+evidence that it was not sent must be true evidence.
+
+Said again with the same reason and time, a recall gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from hub.domain.business import StatusCode
+from hub.domain.events import EventKind, EventValue
+from hub.domain.ids import normalise_code
+from hub.domain.jcs import Json
+from hub.domain.problems import Refusal
+from hub.domain.transport import DeliveryEvent, DeliveryState, advance, may_withdraw
+from hub.ports.records import Change, DeliveryRecord, DocumentRecord, EvidenceRow, NewEvent
+from hub.ports.unit_of_work import Transaction
+from hub.services.access import Caller
+from hub.services.follow import FollowService
+from hub.services.intake_commit import evidence_body
+from hub.services.kit import Kit
+from hub.services.statuses import StatusOrder, StatusService
+
+# Where nothing is left to take back.
+_OVER = frozenset({DeliveryState.REFUSED, DeliveryState.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallOrder:
+    """What the sender wants back, from whom (everybody if empty), and why; `at` is when it was decided."""
+
+    document_id: UUID
+    units: tuple[str, ...]
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallOutcome:
+    """What became of it at one recipient: `withdrawn`, `asked` (with the receipt of the 13), or `over`."""
+
+    unit_id: str
+    delivery_id: UUID
+    result: str
+    receipt_id: str | None = None
+
+
+class RecallService:
+    """Withdraws what has not left, asks for what has."""
+
+    def __init__(self, kit: Kit, follow: FollowService, statuses: StatusService) -> None:
+        self._kit = kit
+        self._follow = follow
+        self._statuses = statuses
+
+    async def recall(self, caller: Caller, order: RecallOrder) -> tuple[RecallOutcome, ...]:
+        """Recall a document from some or all of its recipients.
+
+        Raises:
+            Refusal: `document_unknown` (not the caller's own), `reason_missing`, `recipient_unknown` (a
+                unit that did not get it), and what intake raises for the statuses.
+        """
+        if not order.reason.strip():
+            raise Refusal("reason_missing")
+        followed = await self._follow.document(caller, order.document_id)
+        if not followed.by_sender or followed.document.doc_type is None:
+            raise Refusal("document_unknown")
+        wanted = _wanted(followed.deliveries, order.units)
+        withdrawn = await self._withdraw(followed.document, {d.id for d in wanted}, order.reason)
+        outcomes = []
+        for delivery in wanted:
+            if delivery.id in withdrawn:
+                outcomes.append(_outcome(delivery, "withdrawn"))
+            elif delivery.state in _OVER:
+                outcomes.append(_outcome(delivery, "over"))
+            else:
+                outcomes.append(await self._ask(caller, order, delivery))
+        return tuple(outcomes)
+
+    async def _withdraw(self, document: DocumentRecord, wanted: set[UUID], reason: str) -> set[UUID]:
+        # One transaction under the rows' locks: nobody can lease what is being withdrawn.
+        async with self._kit.uow.begin() as tx:
+            rows = [d for d in await tx.deliveries.lock_of_document(document.id) if d.id in wanted]
+            already = {d.id for d in rows if d.state is DeliveryState.WITHDRAWN}
+            open_rows = [d for d in rows if may_withdraw(d.state, body_may_have_left=d.lease_token > 0)]
+            if open_rows:
+                await self._record(tx, document, open_rows, reason)
+        return already | {d.id for d in open_rows}
+
+    async def _record(
+        self, tx: Transaction, document: DocumentRecord, rows: Sequence[DeliveryRecord], reason: str
+    ) -> None:
+        now = await tx.deliveries.hub_time()
+        moved: list[DeliveryRecord] = []
+        events: list[NewEvent] = []
+        evidence: list[EvidenceRow] = []
+        for row in rows:
+            ended = replace(row, state=advance(row.state, DeliveryEvent.WITHDRAW), ended_at=now)
+            statement = self._statement(document, ended, now)
+            facts: dict[str, EventValue] = {"related": statement.id}
+            moved.append(ended)
+            evidence.append(statement)
+            events.append(
+                self._kit.journal.delivery(
+                    EventKind.DELIVERY_WITHDRAWN, ended, at=now, facts=facts, reason=reason.strip()
+                )
+            )
+        await tx.record(Change(deliveries=moved, events=events, evidence=evidence))
+
+    def _statement(self, document: DocumentRecord, row: DeliveryRecord, now: datetime) -> EvidenceRow:
+        facts: dict[str, Json] = {"delivery_id": str(row.id), "recipient": row.unit_id, "body_sent": False}
+        body = evidence_body(self._kit.hub_code, "withdrawal", document, facts, at=now)
+        return EvidenceRow(
+            id=self._kit.ids.new(),
+            document_id=document.id,
+            delivery_id=row.id,
+            kind="withdrawal",
+            body=self._kit.sealer.seal(body).encode(),
+        )
+
+    async def _ask(self, caller: Caller, order: RecallOrder, delivery: DeliveryRecord) -> RecallOutcome:
+        status = StatusOrder(
+            about=order.document_id,
+            at=order.at,
+            status_code=StatusCode.RECALL_REQUESTED,
+            description=order.reason,
+            staff="",
+            department="",
+            from_code=None,
+            to_code=delivery.unit_id,
+        )
+        submitted = await self._statuses.submit(caller, status)
+        receipt_id = str(orjson.loads(submitted.receipt)["receipt"]["receipt_id"])
+        return _outcome(delivery, "asked", receipt_id)
+
+
+def _wanted(deliveries: tuple[DeliveryRecord, ...], units: tuple[str, ...]) -> tuple[DeliveryRecord, ...]:
+    if not units:
+        return deliveries
+    wanted = {normalise_code(unit) for unit in units}
+    found = tuple(d for d in deliveries if wanted & {d.unit_id, *d.addressed_as})
+    missing = wanted - {code for d in found for code in (d.unit_id, *d.addressed_as)}
+    if missing:
+        raise Refusal("recipient_unknown", params={"agency": min(missing)})
+    return found
+
+
+def _outcome(delivery: DeliveryRecord, result: str, receipt_id: str | None = None) -> RecallOutcome:
+    return RecallOutcome(
+        unit_id=delivery.unit_id, delivery_id=delivery.id, result=result, receipt_id=receipt_id
+    )
