@@ -203,7 +203,11 @@ def _report(
     signer: x509.Certificate | None = check.signer
     proofs = tuple((TimeSource.TIMESTAMP, t) for t in tokens if t.type != "content-timestamp")
     evidence = Evidence(
-        certificates=message.certificates, crls=message.crls, claimed=check.signing_time, proofs=proofs
+        certificates=message.certificates,
+        crls=message.crls,
+        ocsps=message.ocsps,
+        claimed=check.signing_time,
+        proofs=proofs,
     )
     trust = judge_time_and_trust(judgement, signer, evidence, options)
     whose = kind(signer) if signer is not None else CertificateKind.UNKNOWN

@@ -43,6 +43,7 @@ class Evidence:
 
     certificates: tuple[x509.Certificate, ...] = ()
     crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
     claimed: datetime | None = None
     proofs: tuple[tuple[TimeSource, TokenCheck], ...] = ()
 
@@ -273,7 +274,7 @@ def _judge_revocation(
     if len(path) < 2 or options.trust is None:
         return Revocation.NOT_CHECKED
     lists = (*options.trust.crls, *evidence.crls)
-    outcome = revocations.check_lists(path[0], path[1], lists, at=moment)
+    outcome = revocations.check(path[0], path[1], lists=lists, responses=evidence.ocsps, at=moment)
     if outcome.status is Revocation.REVOKED and outcome.since is not None:
         if is_proven and moment < outcome.since:
             return Revocation.GOOD
@@ -285,7 +286,7 @@ def _judge_revocation(
             judgement.doubt(SubIndication.REVOKED_NO_POE, Code.CERTIFICATE_REVOKED_NO_PROOF, date=date)
         return Revocation.REVOKED
     for child, issuer in itertools.pairwise(path[1:]):
-        authority = revocations.check_lists(child, issuer, lists, at=moment)
+        authority = revocations.check(child, issuer, lists=lists, responses=evidence.ocsps, at=moment)
         if authority.status is Revocation.REVOKED and authority.since is not None:
             date = authority.since.strftime("%d/%m/%Y")
             judgement.doubt(SubIndication.REVOKED_CA_NO_POE, Code.CERTIFICATE_REVOKED_NO_PROOF, date=date)

@@ -15,7 +15,7 @@ from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.pdf_changes import ChangeHistory, ChangesSince, Level
 from signing.pdf_pages import PageMask, PageViewer
-from signing.pdf_structure import PdfFile, PdfSignature, page_objects, trailing_problem
+from signing.pdf_structure import BROKEN_PDF, PdfFile, PdfSignature, page_objects, trailing_problem
 from signing.report import Changes, Coverage, SubIndication
 
 _ALLOWED = {1: Level.ARCHIVAL, 2: Level.FORM_FILLING, 3: Level.ANNOTATIONS, None: Level.FORM_FILLING}
@@ -26,7 +26,11 @@ class RevisionJudge:
 
     def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
         self._file, self._options = file, options
-        self._history = ChangeHistory(file.reader) if file.reader is not None else None
+        self._history: ChangeHistory | None = None
+        try:
+            self._history = ChangeHistory(file.reader) if file.reader is not None else None
+        except BROKEN_PDF:
+            pass  # without cross-references no change can be judged, and none passes
         self._pages: list[int] | None = None
         self._trailing = trailing_problem(file)
         self._viewer = PageViewer(file.data, seconds=options.render_seconds)

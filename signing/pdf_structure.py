@@ -150,7 +150,7 @@ def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
 
 def _fields(reader: PdfFileReader) -> Iterator[tuple[str, generic.DictionaryObject]]:
     """All nodes of the field tree with their full names; loops and excess end quietly."""
-    form = _entry(reader.root, "/AcroForm")
+    form = _entry(_root(reader), "/AcroForm")
     if not isinstance(form, generic.DictionaryObject):
         return
     todo: list[tuple[str, Any, int]] = [("", k, 0) for k in reversed(_items(form, "/Fields"))]
@@ -172,6 +172,13 @@ def _fields(reader: PdfFileReader) -> Iterator[tuple[str, generic.DictionaryObje
         yield name, node
         if depth < MAX_DEPTH:
             todo.extend((name, kid, depth + 1) for kid in reversed(_items(node, "/Kids")))
+
+
+def _root(reader: PdfFileReader) -> Any:
+    try:
+        return reader.root
+    except BROKEN_PDF:
+        return None
 
 
 def _resolve(raw: Any) -> Any:
@@ -297,7 +304,7 @@ def _page_number(reader: PdfFileReader, widget: Any) -> int | None:
 
 
 def _pages(reader: PdfFileReader) -> Iterator[Any]:
-    todo = [_entry(reader.root, "/Pages")]
+    todo = [_entry(_root(reader), "/Pages")]
     visited = 0
     while todo and visited < MAX_FIELDS:
         node = todo.pop()

@@ -332,6 +332,7 @@ def _report(
     evidence = Evidence(
         certificates=(*embedded, *store.certificates),
         crls=(*(item.message.crls if item.message else ()), *store.crls),
+        ocsps=(*(item.message.ocsps if item.message else ()), *store.ocsps),
         claimed=item.claimed,
         proofs=tuple(proofs),
     )

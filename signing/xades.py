@@ -206,6 +206,15 @@ def embedded_crls(read: Properties | None) -> tuple[bytes, ...]:
     return tuple(d for d in ders if d)
 
 
+def embedded_ocsps(read: Properties | None) -> tuple[bytes, ...]:
+    """OCSP responses kept in unsigned properties."""
+    if read is None or read.unsigned is None:
+        return ()
+    tags = [f"{{{ns}}}EncapsulatedOCSPValue" for ns in (*NAMESPACES, V141)]
+    ders = [decode(text_of(e)) for e in read.unsigned.iter(*tags)]
+    return tuple(d for d in ders if d)
+
+
 def counter_signatures(read: Properties | None) -> Iterator[etree._Element]:
     """Signatures that countersign this one from inside its unsigned properties."""
     if read is None or read.unsigned is None:

@@ -40,6 +40,7 @@ from signing.xades import (
     covers_value_of,
     embedded_certificates,
     embedded_crls,
+    embedded_ocsps,
     issuer_serial_differs,
     named_certificate,
     names,
@@ -268,6 +269,7 @@ def _report(case: _Case, options: VerifyOptions) -> SignatureReport:
     evidence = Evidence(
         certificates=case.certificates,
         crls=embedded_crls(read),
+        ocsps=embedded_ocsps(read),
         claimed=claimed,
         proofs=tuple(
             (TimeSource.TIMESTAMP, s.token) for s in case.stamped if s.token.type != "content-timestamp"

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from signing.algorithms import DEFAULT_ALGORITHMS
@@ -22,6 +23,7 @@ from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.policy_file import load_policy
 from signing.report import ChainStatus, Indication, Revocation, SubIndication
+from signing.revocation import check
 from signing.trust import KNOWN_ANCHORS, TrustStore
 from signing.verify import verify_bytes
 from tests.unit.signing.conftest import NOW, Office
@@ -185,3 +187,49 @@ def test_revoked_after_a_merely_claimed_time_is_undecided(office: Office) -> Non
     options = VerifyOptions(trust=store, at=NOW + timedelta(days=2))
     first = verify_bytes(office.signed, name="x", options=options).signatures[0]
     assert first.sub_indication is SubIndication.REVOKED_NO_POE
+
+
+def _response(status: ocsp.OCSPCertStatus, responder: Authority, *, issuer: Authority = SUB) -> bytes:
+    revoked = status is ocsp.OCSPCertStatus.REVOKED
+    return (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=LEAF.certificate,
+            issuer=issuer.certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=status,
+            this_update=NOW,
+            next_update=NOW + timedelta(days=1),
+            revocation_time=NOW - timedelta(days=1) if revoked else None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.NAME, responder.certificate)
+        .certificates([responder.certificate])
+        .sign(responder.key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "responder", "at", "expected"),
+    [
+        (ocsp.OCSPCertStatus.GOOD, SUB, NOW, Revocation.GOOD),
+        (ocsp.OCSPCertStatus.REVOKED, SUB, NOW, Revocation.REVOKED),
+        (ocsp.OCSPCertStatus.UNKNOWN, SUB, NOW, Revocation.UNKNOWN),
+        (ocsp.OCSPCertStatus.GOOD, ROOT, NOW, Revocation.UNKNOWN),
+        (ocsp.OCSPCertStatus.GOOD, LEAF, NOW, Revocation.UNKNOWN),
+        (ocsp.OCSPCertStatus.GOOD, SUB, NOW + timedelta(days=9), Revocation.UNKNOWN),
+    ],
+    ids=["good", "revoked", "unknown", "another authority", "not certified for it", "stale"],
+)
+def test_a_response_counts_if_the_issuer_stands_behind_it_and_it_is_fresh(
+    status: ocsp.OCSPCertStatus, responder: Authority, at: datetime, expected: Revocation
+) -> None:
+    blob = _response(status, responder)
+    assert check(LEAF.parsed, SUB.parsed, lists=(), responses=[blob], at=at).status is expected
+
+
+@pytest.mark.parametrize("blob", [b"", b"0\x03\n\x01\x06", b"x" * 50])
+def test_a_broken_response_answers_nothing(blob: bytes) -> None:
+    outcome = check(LEAF.parsed, SUB.parsed, lists=[blob], responses=[blob], at=NOW)
+    assert outcome.status is Revocation.UNKNOWN
