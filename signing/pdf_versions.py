@@ -24,12 +24,17 @@ class Versions:
         self.total = int(reader.xrefs.total_revisions)
         self._touched: list[frozenset[tuple[int, int]]] = []
         self._history: dict[int, list[int]] = {}
+        self._gone: set[tuple[int, int]] = set()
         for revision in range(self.total):
             table = reader.xrefs
             named: set[Reference] = set(table.explicit_refs_in_revision(revision))
             named |= set(table.refs_freed_in_revision(revision))
+            freed = {int(n) for n in table.get_xref_data(revision).freed if n}
+            written = {r.idnum for r in table.explicit_refs_in_revision(revision)} - freed
+            written |= {r.idnum for r in named if table.get_historical_ref(r, revision) is not None}
+            self._gone |= {(n, revision) for n in freed - written}
             self._touched.append(frozenset((r.idnum, r.generation) for r in named))
-            for number in {r.idnum for r in named}:
+            for number in {r.idnum for r in named} | freed:
                 self._history.setdefault(number, []).append(revision)
         self._objects: dict[tuple[int, int, int], Any] = {}
 
@@ -46,7 +51,8 @@ class Versions:
     def get(self, reference: generic.IndirectObject, revision: int) -> Any:
         """The object as of the revision; null where there is none or it cannot be read."""
         version = self.version(reference.idnum, revision)
-        if version < 0:
+        # A freed number names nothing, whatever generation the entry says: readers differ here.
+        if version < 0 or (reference.idnum, version) in self._gone:
             return generic.NullObject()
         key = (reference.idnum, reference.generation, version)
         if key not in self._objects:

@@ -12,12 +12,13 @@ from PIL import Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from reportlab.lib.utils import ImageReader
 
-from signing.appearance import Appearance, Place, above_name
+from signing.appearance import Appearance, Place
 from signing.pades import sign_pdf
 from signing.report import Changes, FileReport, Indication, Role
-from tests.unit.signing.conftest import NOW, SIGNER, Office
+from tests.unit.signing.conftest import NOW, Office
 
 Judged = Callable[[bytes], FileReport]
 
@@ -120,6 +121,30 @@ def test_a_stamp_on_a_rotated_page_is_no_change(office: Office, judged: Judged, 
     assert report.indication is Indication.TOTAL_PASSED
 
 
+def _freeing(pdf: bytes, number: int, generation: int = 65534) -> bytes:
+    """An update that only marks an object number as free, as iText's append mode does with unused ones."""
+    reader = PdfFileReader(io.BytesIO(pdf))
+    root, size = reader.trailer.raw_get("/Root").idnum, int(reader.trailer["/Size"])
+    previous = pdf.rindex(b"startxref") + len(b"startxref")
+    start = int(pdf[previous : pdf.index(b"%%EOF", previous)])
+    table = f"xref\n{number} 1\n0000000000 {generation:05d} f \ntrailer\n"
+    trailer = f"<< /Size {max(size, number + 1)} /Root {root} 0 R /Prev {start} >>\n"
+    return pdf + f"{table}{trailer}startxref\n{len(pdf)}\n%%EOF\n".encode()
+
+
+def test_a_freed_number_that_nothing_uses_is_no_change(office: Office, judged: Judged) -> None:
+    report = judged(_freeing(office.signed, 990))
+    assert report.indication is Indication.TOTAL_PASSED
+    assert "FREED_OBJECTS_UNUSED" in {f.code for s in report.signatures for f in s.findings}
+
+
+@pytest.mark.parametrize("generation", [0, 1, 65534, 65535])
+def test_freeing_what_a_page_shows_is_not_a_pass(office: Office, judged: Judged, generation: int) -> None:
+    page = PdfFileReader(io.BytesIO(office.signed)).root["/Pages"]["/Kids"][0].get_object()
+    report = judged(_freeing(office.signed, page.raw_get("/Contents").idnum, generation))
+    assert report.indication is not Indication.TOTAL_PASSED
+
+
 def test_metadata_and_document_information_may_change(office: Office, judged: Judged) -> None:
     def change(writer: IncrementalPdfFileWriter) -> None:
         information = writer.trailer["/Info"]
@@ -162,7 +187,3 @@ def test_damaged_files_never_raise(office: Office, judged: Judged) -> None:
         report = judged(bytes(broken[:cut]))
         codes = {f.code for f in report.findings} | {f.code for s in report.signatures for f in s.findings}
         assert "INTERNAL_ERROR" not in codes
-
-
-def test_a_place_without_the_signers_name_cannot_be_found(office: Office) -> None:
-    assert above_name(office.letter, SIGNER).page == 0

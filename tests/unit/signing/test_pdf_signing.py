@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 
 import pypdfium2
 import pytest
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import fields, signers
 
 from signing.appearance import Appearance, Place, above_name, decree_time, over_left_third, top_right
 from signing.devpki import DevPki
 from signing.errors import DocumentRefused
 from signing.options import VerifyOptions
 from signing.pades import SignatureOptions, sign_pdf
+from signing.pades import _KeySigner as KeySigner
 from signing.report import (
     ChainStatus,
     Changes,
@@ -177,3 +181,20 @@ def test_an_annex_line_stands_at_the_top_right_of_page_one(office: Office) -> No
     place = top_right(office.letter, f"Số: 123/UBND-VP; {decree_time(NOW)}")
     assert place.page == 0
     assert place.right == 581
+
+
+def test_a_name_that_is_not_on_any_page_cannot_be_signed_above(office: Office) -> None:
+    with pytest.raises(DocumentRefused) as refusal:
+        above_name(office.letter, "Trần Không Có")
+    assert refusal.value.code == "anchor_not_found"
+
+
+def test_a_document_that_forbids_changes_is_not_signed(office: Office) -> None:
+    writer = IncrementalPdfFileWriter(io.BytesIO(office.letter))
+    meta = signers.PdfSignatureMetadata(
+        field_name="Last", certify=True, docmdp_permissions=fields.MDPPerm.NO_CHANGES, md_algorithm="sha256"
+    )
+    locked = signers.sign_pdf(writer, meta, signer=KeySigner(office.person)).getvalue()
+    with pytest.raises(DocumentRefused) as refusal:
+        sign_pdf(locked, office.organisation, now=NOW)
+    assert refusal.value.code == "pdf_locked"
