@@ -44,7 +44,7 @@ from hub.ports.records import (
     SystemRecord,
     Task,
 )
-from hub.ports.unit_of_work import DatabaseUnavailable, Transaction
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
 from hub.services.kit import Kit
@@ -59,6 +59,7 @@ from signing.verify import unfinished
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = VERIFICATION_CRASHES_MAX
+GIVE_BACK_EVERY_S: Final = 1.0
 RETRY_AFTER: Final = timedelta(seconds=10)
 PDF: Final = "application/pdf"
 
@@ -108,14 +109,16 @@ class VerificationService:
 
         If the process dies here, the lease ends after a minute and another worker takes the task.
         """
+        task: Task | None = None
         try:
             async with self._uow.begin() as tx:
                 task = await tx.tasks.claim(task_id, owner=self._owner, lease=self._lease)
             if task is not None:
                 await self._work(task)
-        except DatabaseUnavailable:
-            # The row stays due; the sweeper or the next poll comes back to it.
+        except (DatabaseUnavailable, CommitUnknown):
             log.warning("verification_postponed", task_id=str(task_id), reason="database")
+            if task is not None:
+                await self._give_back(task)
         except LeaseLost:
             log.warning("verification_lease_lost", task_id=str(task_id))
 
@@ -274,6 +277,15 @@ class VerificationService:
         await self._blobs.delete(document.blob_id)
         if document.rendition is not None:
             await self._blobs.delete(document.rendition.blob_id)
+
+    async def _give_back(self, task: Task) -> None:
+        # The database went away in the middle. It is mostly back before the lease ends: nobody should have
+        # to wait for that. A task that was finished after all is gone, and this changes nothing.
+        for _ in range(round(self._lease.total_seconds() / GIVE_BACK_EVERY_S)):
+            with suppress(DatabaseUnavailable, CommitUnknown):
+                await self._postpone(task, "database_unavailable", delay=timedelta(0))
+                return
+            await asyncio.sleep(GIVE_BACK_EVERY_S)
 
     async def _postpone(self, task: Task, error: str, *, delay: timedelta = RETRY_AFTER) -> None:
         async with self._uow.begin() as tx:

@@ -94,11 +94,16 @@ class InboxListener:
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._dsn, timeout=5)
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: ended.set())
         try:
             await connection.add_listener(CHANNEL, self._on_notification)
             self.wake(EVERYBODY)
-            while True:
-                await asyncio.sleep(ALIVE_EVERY_S)
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ALIVE_EVERY_S):
+                        await ended.wait()
+                # Also for a network that swallows packets: then nobody says that it has ended.
                 await connection.execute("SELECT 1", timeout=5)
         finally:
             with suppress(*_LOST):

@@ -296,5 +296,5 @@ def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None) -> Non
                 pipe.send(first_page_lines(job.path))
             else:
                 pipe.send(verify_file(job.path, name=job.name, options=options))
-    except (EOFError, BrokenPipeError):
-        return
+    except (EOFError, OSError):
+        return  # the parent is gone
