@@ -121,10 +121,14 @@ class DocumentRepo(Protocol):
         """Return the receipt given for a document, byte for byte."""
 
     async def find_reference(
-        self, from_units: Sequence[str], document_nos: Sequence[str]
+        self,
+        from_units: Sequence[str],
+        document_nos: Sequence[str],
+        *,
+        to_units: Sequence[str] | None = None,
     ) -> tuple[DeliveryRecord, ...]:
         """Return the deliveries of the newest document that one of these units sent under one of these
-        numbers."""
+        numbers, to one of `to_units` if they are given: an update may have gone to fewer units."""
 
     async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:
         """Note which document a message that was parked refers to."""

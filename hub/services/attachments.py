@@ -7,12 +7,13 @@ in a spool folder and are made from the original each time (design section 4, "B
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from hub.ports.blobs import BlobStore
+from hub.ports.blobs import BlobDamaged, BlobStore
 from hub.ports.records import DocumentRecord
 from schemas.edxml.read import AttachmentFile, read
 from schemas.edxml.split import EdxmlSplitter
@@ -33,12 +34,15 @@ async def unpacked(
     spool = await blobs.new_spool()
     try:
         async with blobs.local(document.blob_id) as original:
-            yield await asyncio.to_thread(_unpack, original, spool, limits)
+            yield await asyncio.to_thread(_unpack, original, spool, limits, document)
     finally:
         await blobs.drop_spool(spool)
 
 
-def _unpack(original: Path, spool: Path, limits: FormatLimits) -> tuple[AttachmentFile, ...]:
+def _unpack(
+    original: Path, spool: Path, limits: FormatLimits, document: DocumentRecord
+) -> tuple[AttachmentFile, ...]:
+    _check(original, document)
     splitter = EdxmlSplitter(spool=spool, limits=limits)
     try:
         with original.open("rb") as file:
@@ -48,3 +52,11 @@ def _unpack(original: Path, spool: Path, limits: FormatLimits) -> tuple[Attachme
     except BaseException:
         splitter.abort()
         raise
+
+
+def _check(original: Path, document: DocumentRecord) -> None:
+    # First, so that what the disk has damaged is never blamed on the sender's format or signatures.
+    with original.open("rb") as file:
+        found = hashlib.file_digest(file, hashlib.sha256).digest()
+    if found != document.sha256:
+        raise BlobDamaged(document.blob_id, expected=document.sha256, found=found)

@@ -95,6 +95,8 @@ class InboxService:
                 told.append(expired)
             if delivery.parked_until is not None:
                 raise Refusal("delivery_not_open", params={"state": "parked"})
+            if await _must_wait(tx, delivery):
+                raise Refusal("delivery_not_open", params={"state": "waiting"})
             changed = replace(
                 delivery,
                 state=advance(delivery.state, DeliveryEvent.LEASE),
@@ -254,6 +256,14 @@ def expire_lease(
     changed = replace(delivery, state=advance(delivery.state, DeliveryEvent.LEASE_EXPIRED), lease_until=None)
     facts: dict[str, EventValue] = {"lease_token": delivery.lease_token}
     return changed, journal.delivery(EventKind.LEASE_EXPIRED, changed, at=now, facts=facts)
+
+
+async def _must_wait(tx: Transaction, delivery: DeliveryRecord) -> bool:
+    # As the inbox has it: what refers to another message comes after that one, also for who asks by id.
+    if delivery.waits_for is None:
+        return False
+    first = await tx.deliveries.get(delivery.waits_for)
+    return first is None or (first.handed_over_at is None and first.state in OPEN_STATES)
 
 
 def _current_lease(delivery: DeliveryRecord, token: int) -> None:

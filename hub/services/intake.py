@@ -226,11 +226,13 @@ class IntakeService:
         # A document and a recall (13) refer to what their own sender sent before; a status of a
         # recipient refers to a document of the unit that it is addressed to.
         own = facts.kind is MessageKind.DOCUMENT or facts.status_code == RECALL
+        concerned = None if facts.kind is MessageKind.DOCUMENT else to_units if own else from_units
         async with self._uow.read() as query:
-            found = await query.documents.find_reference(from_units if own else to_units, facts.refers_to_nos)
-        if facts.kind is MessageKind.DOCUMENT:
+            found = await query.documents.find_reference(
+                from_units if own else to_units, facts.refers_to_nos, to_units=concerned
+            )
+        if concerned is None:
             return found
-        concerned = to_units if own else from_units
         return tuple(d for d in found if d.unit_id in concerned)
 
     async def _render_if_needed(

@@ -17,14 +17,13 @@ from typing import Final
 
 from hub.domain.acceptance import Decision
 from hub.domain.events import EventKind
-from hub.domain.jcs import Json
 from hub.domain.transport import DeliveryEvent, advance
 from hub.ports.broker import Broker
-from hub.ports.records import Change, DeliveryRecord, DocumentRecord, EvidenceRow, Hint
+from hub.ports.records import Change, DeliveryRecord, Hint
 from hub.ports.unit_of_work import Transaction
 from hub.services.business_effects import effects_of, sent_by_owner
+from hub.services.evidence import non_delivery
 from hub.services.inbox import expire_lease
-from hub.services.intake_commit import evidence_body
 from hub.services.kit import Kit
 
 BATCH: Final = 100
@@ -34,21 +33,24 @@ class Sweeper:
     """Puts right what has run out."""
 
     def __init__(self, kit: Kit, broker: Broker) -> None:
+        self._kit = kit
         self._uow = kit.uow
         self._broker = broker
-        self._sealer = kit.sealer
         self._journal = kit.journal
-        self._ids = kit.ids
-        self._hub_code = kit.hub_code
         self._neglected_after = kit.rules.neglected_after
 
     async def sweep(self) -> int:
-        """Make one round of all sweeps; return how many rows were put right."""
+        """Make one round of all sweeps; return how many rows were put right.
+
+        A neglected task stays neglected until somebody has time for it: it does not count, or a backlog
+        would keep the sweeper turning without a pause.
+        """
         done = await self.expired_leases()
         done += await self.passed_deadlines()
         done += await self.alerts()
         done += await self.parked_statuses()
-        return done + await self.neglected_tasks()
+        await self.neglected_tasks()
+        return done
 
     async def expired_leases(self) -> int:
         """Offer again what was leased and not confirmed in time."""
@@ -86,7 +88,7 @@ class Sweeper:
                     ended_at=now,
                     lease_until=None,
                 )
-                statement = self._non_delivery(document, ended, now)
+                statement = non_delivery(self._kit, document, ended, "deadline_passed", at=now)
                 changed.append(ended)
                 evidence.append(statement)
                 events.append(
@@ -136,10 +138,8 @@ class Sweeper:
         if document is None or row.parked_until is None:
             return 0
         own = sent_by_owner(document)
-        found = await tx.documents.find_reference(
-            [document.from_unit if own else row.unit_id], [document.document_no]
-        )
-        concerned = row.unit_id if own else document.from_unit
+        owner, concerned = (document.from_unit, row.unit_id) if own else (row.unit_id, document.from_unit)
+        found = await tx.documents.find_reference([owner], [document.document_no], to_units=[concerned])
         target = next((d for d in found if d.unit_id == concerned), None)
         if target is not None:
             moved = replace(row, parked_until=None, waits_for=target.id if own else None)
@@ -168,18 +168,3 @@ class Sweeper:
             await tx.record(Change(deliveries=[held], events=[told]))
             return 1
         return 0
-
-    def _non_delivery(self, document: DocumentRecord, row: DeliveryRecord, now: datetime) -> EvidenceRow:
-        facts: dict[str, Json] = {
-            "delivery_id": str(row.id),
-            "recipient": row.unit_id,
-            "reason": "deadline_passed",
-        }
-        body = evidence_body(self._hub_code, "non_delivery", document, facts, at=now)
-        return EvidenceRow(
-            id=self._ids.new(),
-            document_id=document.id,
-            delivery_id=row.id,
-            kind="non_delivery",
-            body=self._sealer.seal(body).encode(),
-        )

@@ -35,6 +35,7 @@ from hub.domain.transport import TRANSITIONS, DeliveryEvent, DeliveryState, adva
 from hub.ports.blobs import BlobStoreError
 from hub.ports.pages import PageReader
 from hub.ports.records import (
+    AttachmentRecord,
     Change,
     DeliveryRecord,
     DocumentRecord,
@@ -47,9 +48,11 @@ from hub.ports.records import (
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
+from hub.services.evidence import non_delivery
 from hub.services.kit import Kit
 from hub.services.verification_facts import file_facts, overall, policy_of
 from schemas.edxml.read import AttachmentFile
+from schemas.issues import EdxmlRefused
 from schemas.limits import FormatLimits
 from signing.messages import Code
 from signing.report import FileReport
@@ -78,7 +81,7 @@ class LeaseLost(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Findings:
     # What the examination of all attachments has shown.
-    files: tuple[AttachmentFile, ...]
+    files: tuple[AttachmentRecord, ...]
     reports: tuple[FileReport, ...]
     secret: bool
 
@@ -95,7 +98,7 @@ class VerificationService:
         limits: FormatLimits,
         owner: str,
     ) -> None:
-        self._uow, self._blobs = kit.uow, kit.blobs
+        self._kit, self._uow, self._blobs = kit, kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
         self._lease, self._renew_every = kit.rules.worker_lease, kit.rules.worker_renew
         self._metrics = kit.metrics
@@ -157,20 +160,35 @@ class VerificationService:
         # A renewal that fails shows at the final write, which names the lease token.
         while True:
             await asyncio.sleep(self._renew_every.total_seconds())
-            with suppress(DatabaseUnavailable):
+            with suppress(DatabaseUnavailable, CommitUnknown):
                 async with self._uow.begin() as tx:
                     await tx.tasks.renew(task, self._lease)
 
     async def _examine(self, task: Task, document: DocumentRecord) -> _Findings:
+        if task.attempts > MAX_ATTEMPTS:
+            # Whoever took this message apart twice did not live to tell: do not try a third time.
+            log.error("verification_given_up", document_id=str(document.id), attempts=task.attempts)
+            return _unfinished(document)
         reports: list[FileReport] = []
         secret = False
-        async with unpacked(self._blobs, document, self._limits) as files:
-            for file in files:
-                reports.append(await self._verify(task, file))
-                if file.media_type == PDF and not secret:
-                    lines = await self._first_page(file)
-                    secret = find_mark_on_page(lines) is not None
-        return _Findings(files=files, reports=tuple(reports), secret=secret)
+        try:
+            async with unpacked(self._blobs, document, self._limits) as files:
+                for file in files:
+                    reports.append(await self._verify(task, file))
+                    if file.media_type == PDF and not secret:
+                        lines = await self._first_page(file)
+                        secret = find_mark_on_page(lines) is not None
+        except EdxmlRefused as refused:
+            # Limits that were lowered since, or another version's reading: no reason to lose the document.
+            log.warning("original_not_readable", document_id=str(document.id), code=refused.code)
+            return _unfinished(document)
+        examined = tuple(
+            AttachmentRecord(
+                index=f.index, name=f.safe_name, media_type=f.media_type, size=f.size, sha256=f.sha256
+            )
+            for f in files
+        )
+        return _Findings(files=examined, reports=tuple(reports), secret=secret)
 
     async def _verify(self, task: Task, file: AttachmentFile) -> FileReport:
         for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
@@ -188,7 +206,7 @@ class VerificationService:
             return ()
 
     async def _decide(self, task: Task, document: DocumentRecord, findings: _Findings) -> None:
-        facts = file_facts([f.safe_name for f in findings.files], findings.reports)
+        facts = file_facts([f.name for f in findings.files], findings.reports)
         async with self._uow.begin() as tx:
             deliveries = await tx.deliveries.lock_of_document(document.id)
             waiting = [d for d in deliveries if d.state is DeliveryState.AWAITING_VERIFICATION]
@@ -206,11 +224,17 @@ class VerificationService:
                 await self._store_reports(tx, document, findings)
                 moved = [self._judge(d, facts, systems, now) for d in waiting]
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
+            evidence = [
+                non_delivery(self._kit, document, delivery, "secrecy_mark", at=now)
+                for delivery, _ in moved
+                if findings.secret
+            ]
             await tx.record(
                 Change(
                     deliveries=[delivery for delivery, _ in moved],
                     events=[finished, *(event for _, event in moved)],
                     hints=[Hint(topic="inbox", ref=system_id) for system_id in sorted(ready)],
+                    evidence=evidence,
                 )
             )
             self._failpoints.hit("after_verify_before_commit")
@@ -290,3 +314,11 @@ class VerificationService:
     async def _postpone(self, task: Task, error: str, *, delay: timedelta = RETRY_AFTER) -> None:
         async with self._uow.begin() as tx:
             await tx.tasks.postpone(task, delay=delay, error=error)
+
+
+def _unfinished(document: DocumentRecord) -> _Findings:
+    reports = tuple(
+        unfinished(each.name, sha256=each.sha256.hex(), code=Code.VERIFICATION_CRASHED)
+        for each in document.attachments
+    )
+    return _Findings(files=document.attachments, reports=reports, secret=False)

@@ -94,10 +94,14 @@ WITH late AS (
 UPDATE delivery d SET alerted_at = hub_now() FROM late WHERE d.id = late.id
 RETURNING {prefixed(DELIVERY_COLUMNS, "d")}
 """
+# Only those for which there is something to do: many that wait in vain must not hide one whose time has come.
 PARKED = f"""
-SELECT {DELIVERY_COLUMNS} FROM delivery
-WHERE parked_until IS NOT NULL AND state = 'queued'
-ORDER BY parked_until LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT {prefixed(DELIVERY_COLUMNS, "d")} FROM delivery d JOIN document o ON o.id = d.document_id
+WHERE d.parked_until IS NOT NULL AND d.state = 'queued' AND (d.parked_until < hub_now() OR EXISTS (
+    SELECT FROM document_key k JOIN delivery w ON w.document_id = k.document_id
+    WHERE k.document_no = o.document_no AND k.change_kind <> 'revoke'
+      AND (k.unit_id, w.unit_id) IN ((o.from_unit, d.unit_id), (d.unit_id, o.from_unit))))
+ORDER BY d.parked_until LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 """
 STATE_OF = "SELECT state FROM delivery WHERE id = $1"
 

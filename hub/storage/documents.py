@@ -17,8 +17,10 @@ RECEIPT = "SELECT receipt FROM intake_key WHERE document_id = $1"
 # document_key is small, unpartitioned and keyed by what a status or an update quotes.
 FIND_REFERENCE = f"""
 WITH referred AS (
-    SELECT document_id FROM document_key
+    SELECT document_id FROM document_key k
     WHERE unit_id = ANY($1::text[]) AND document_no = ANY($2::text[]) AND change_kind <> 'revoke'
+      AND ($3::text[] IS NULL OR EXISTS (
+          SELECT FROM delivery d WHERE d.document_id = k.document_id AND d.unit_id = ANY($3)))
     ORDER BY accepted_at DESC LIMIT 1
 )
 SELECT {DELIVERY_COLUMNS} FROM delivery
@@ -77,10 +79,19 @@ class PgDocuments:
         return found
 
     async def find_reference(
-        self, from_units: Sequence[str], document_nos: Sequence[str]
+        self,
+        from_units: Sequence[str],
+        document_nos: Sequence[str],
+        *,
+        to_units: Sequence[str] | None = None,
     ) -> tuple[DeliveryRecord, ...]:
         """Return the deliveries of the newest document sent under one of these numbers."""
-        rows = await self._connection.fetch(FIND_REFERENCE, list(from_units), list(document_nos))
+        rows = await self._connection.fetch(
+            FIND_REFERENCE,
+            list(from_units),
+            list(document_nos),
+            None if to_units is None else list(to_units),
+        )
         return tuple(delivery(row) for row in rows)
 
     async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:

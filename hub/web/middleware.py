@@ -16,7 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from hub.domain.problems import HubError, Refusal
-from hub.ports.blobs import BlobStoreError
+from hub.ports.blobs import BlobDamaged, BlobMissing, BlobStoreError
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.web.body import is_held_back
 from hub.web.keys import SERVICES
@@ -104,6 +104,9 @@ def _from_failure(request: web.Request, error: Exception) -> HubError:
         return Refusal("bad_request", params={"field": ".".join(str(p) for p in error.errors()[0]["loc"])})
     if isinstance(error, web.RequestPayloadError | ConnectionError):
         return Refusal("body_cut")
+    if isinstance(error, BlobMissing | BlobDamaged):
+        log.error(error.code, blob_id=str(error.blob_id))
+        return HubError(error.code)
     if isinstance(error, BlobStoreError | OSError):
         log.error("storage_unavailable", error=type(error).__name__)
         return HubError("storage_unavailable", retry_after=TRY_AGAIN_S)

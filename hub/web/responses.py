@@ -33,11 +33,14 @@ async def send_stream(
 ) -> None:
     """Send a body of known length as it comes; if it cannot be sent whole, the connection is broken off.
 
-    Once the head is out, a connection that ends before the declared length is the only way left to say
-    that what was received is not the document.
+    What is wrong before the first chunk is there is raised, and can still be answered as a problem. Once
+    the head is out, a connection that ends before the declared length is the only way left to say that
+    what was received is not the document.
     """
+    ahead = await anext(chunks, b"")
     await response.prepare(request)
     try:
+        await response.write(ahead)
         async for chunk in chunks:
             await response.write(chunk)
         await response.write_eof()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hub.domain.ids import normalise_code
 from hub.domain.problems import Refusal
+from hub.ports.broker import Wakeup
 from hub.ports.records import Offer
 from hub.services.access import Caller
 from hub.web.api import views
@@ -37,8 +38,17 @@ async def inbox(request: web.Request) -> web.Response:
     limit = integer(request, "limit", default=rules.inbox_page, least=1, most=rules.inbox_page)
     wait = integer(request, "wait", default=0, least=0, most=rules.long_poll_s)
     unit = request.query.get("unit")
-    offers = await _offers(request, caller, None if unit is None else normalise_code(unit), limit, wait)
+    unit_id = None if unit is None else await _unit_of(request, unit)
+    offers = await _offers(request, caller, unit_id, limit, wait)
     return json_response(InboxPage(deliveries=[views.offered(o) for o in offers]))
+
+
+async def _unit_of(request: web.Request, code: str) -> str:
+    # By any of its codes; a code that nobody has must not look like an inbox in which there is nothing.
+    agency = (await request.app[SERVICES].directory.current()).by_code(normalise_code(code))
+    if agency is None:
+        raise Refusal("bad_request", params={"field": "unit"})
+    return agency.unit_id
 
 
 async def _offers(
@@ -54,9 +64,18 @@ async def _offers(
             left = ends - asyncio.get_running_loop().time()
             if offers or left <= 0 or stopping.is_set():
                 return offers
-            await wakeup.wait(min(left, LOOK_AGAIN_S))
+            await _wait(wakeup, stopping, min(left, LOOK_AGAIN_S))
     finally:
         wakeup.close()
+
+
+async def _wait(wakeup: Wakeup, stopping: asyncio.Event, seconds: float) -> None:
+    """Wait until woken, until the node stops, or so many seconds."""
+    async with asyncio.TaskGroup() as group:
+        both = (group.create_task(wakeup.wait(seconds)), group.create_task(stopping.wait()))
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in both:
+            task.cancel()
 
 
 async def lease(request: web.Request) -> web.Response:
