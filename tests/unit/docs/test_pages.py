@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.config import OTHER_VARIABLES
 from hub.observability.failpoints import FAILPOINTS
 
 ROOT = Path(__file__).parents[3]
@@ -94,3 +95,11 @@ def test_functions_that_the_way_of_a_document_names_exist() -> None:
     named = set(re.findall(r"`(_?[a-z]+(?:_[a-z]+)+)`", text)) - states
     assert named
     assert [name for name in sorted(named) if not re.search(rf"def {name}\b", SOURCE)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = set(re.findall(r"^\| `(LIENTHONG_\w+)` \|", read("reference/settings.md"), re.MULTILINE))
+    known |= OTHER_VARIABLES | {"LIENTHONG_TEST_DATABASE_URL"}
+    named = set(re.findall(r"\bLIENTHONG_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8")))
+    assert sorted(named - known) == []
