@@ -25,7 +25,6 @@ NAMESPACES = (
     "http://uri.etsi.org/01903/v1.1.1#",
 )
 V132, V141 = NAMESPACES[0], "http://uri.etsi.org/01903/v1.4.1#"
-COUNTER_TYPE = "http://uri.etsi.org/01903#CountersignedSignature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,6 @@ from signing.xml_scope import Scope, judge_scope
 from signing.xmldsig import MANIFEST_TYPE, Core, Outcome, Processor, Reference, Unusable, ds, is_hmac
 
 MAX_SIGNATURES, MAX_COUNTER_DEPTH = 200, 4
-EDXML = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
 ScopeRule = Callable[[Core], Scope]
 
 

@@ -9,7 +9,15 @@ import pytest
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 
-from signing.appearance import Appearance, Place, above_name, decree_time, over_left_third, top_right
+from signing.appearance import (
+    Appearance,
+    Place,
+    above_name,
+    beside_last_line,
+    decree_time,
+    over_left_third,
+    top_right,
+)
 from signing.devpki import DevPki
 from signing.errors import DocumentRefused
 from signing.options import VerifyOptions
@@ -198,3 +206,10 @@ def test_a_document_that_forbids_changes_is_not_signed(office: Office) -> None:
     with pytest.raises(DocumentRefused) as refusal:
         sign_pdf(locked, office.organisation, now=NOW)
     assert refusal.value.code == "pdf_locked"
+
+
+def test_initials_stand_beside_the_last_line(office: Office, judged: Judged) -> None:
+    place = beside_last_line(office.letter, "Nơi nhận")
+    initials = Appearance(role=Role.INITIALS, place=place, text="VĐ")
+    report = judged(sign_pdf(office.letter, office.person, now=NOW, appearance=initials))
+    assert report.signatures[0].role is Role.INITIALS
