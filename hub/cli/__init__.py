@@ -6,7 +6,9 @@ standard error, and exit code 1 (2 for wrong arguments); a traceback is a bug.
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Final
 
 import click
@@ -47,6 +49,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; what a person can mend becomes a sentence and an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(app(standalone_mode=False))
     except click.ClickException as error:
@@ -60,6 +63,11 @@ def main() -> None:
             raise
         print(told, file=sys.stderr)
         sys.exit(1)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # A command that is told to end stops the database it has started, as with Ctrl-C.
+    signal.raise_signal(signal.SIGINT)
 
 
 def _usage_code(arguments: list[str]) -> int:

@@ -29,12 +29,21 @@ class Broker(Protocol):
     async def consume(self, topic: str, handler: HintHandler, *, concurrency: int) -> None:
         """Feed hints of a topic to `handler`, at most `concurrency` at once, until cancelled."""
 
+    async def waiting(self, topic: str) -> int:
+        """Return how many hints of a topic wait to be taken; raises BrokerUnavailable.
+
+        As long as some do, rows that nobody has taken are not forgotten but queued.
+        """
+
 
 class Wakeups(Protocol):
     """Wakes long-polls of a recipient system when something may have come for it."""
 
     def subscribe(self, system_id: UUID) -> Wakeup:
         """Return a wake-up to wait on; close it when done."""
+
+    def wake_everybody(self) -> None:
+        """Wake all who wait: this node stops."""
 
 
 class Wakeup(Protocol):

@@ -73,6 +73,10 @@ class InboxListener:
         if not self._waiting[system_id]:
             del self._waiting[system_id]
 
+    def wake_everybody(self) -> None:
+        """Wake all who wait."""
+        self.wake(EVERYBODY)
+
     def wake(self, payload: str) -> None:
         """Wake the waiters named in a notification."""
         if payload == EVERYBODY:
@@ -98,7 +102,7 @@ class InboxListener:
         connection.add_termination_listener(lambda _connection: ended.set())
         try:
             await connection.add_listener(CHANNEL, self._on_notification)
-            self.wake(EVERYBODY)
+            self.wake_everybody()
             while not ended.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ALIVE_EVERY_S):

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hub import __version__
 from hub.web import body, openapi
-from hub.web.keys import SERVICES, STOPPING, Services
+from hub.web.keys import SERVICES, STOPPING, UNDER_WAY, Services, UnderWay
 from hub.web.middleware import trace
 from hub.web.routes import OPERATIONS, Handler
 
@@ -23,6 +23,7 @@ def create_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[trace])
     app[SERVICES] = services
     app[STOPPING] = asyncio.Event()
+    app[UNDER_WAY] = UnderWay()
     app.on_shutdown.append(_stop)
     for operation in OPERATIONS:
         app.router.add_route(
@@ -42,6 +43,7 @@ def create_app(services: Services) -> web.Application:
 async def _stop(app: web.Application) -> None:
     # Long-polls and uploads look at this: the first answer at once, the others have a little time to end.
     app[STOPPING].set()
+    app[SERVICES].wakeups.wake_everybody()
 
 
 def _static(name: str) -> Handler:

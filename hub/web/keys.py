@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -45,8 +47,39 @@ class Services:
     metrics: Metrics
 
 
+class UnderWay:
+    """Counts the calls that are being answered, so that a stop can wait for them."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one call for the length of the block."""
+        self._calls += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._none.set()
+
+    async def ended(self, within_s: float) -> bool:
+        """Wait until there is none; False if there still is one after that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._none.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
 SERVICES = web.AppKey("services", Services)
 STOPPING = web.AppKey("stopping", asyncio.Event)
+UNDER_WAY = web.AppKey("under_way", UnderWay)
 
 
 async def caller_of(request: web.Request) -> Caller:

@@ -19,7 +19,7 @@ from hub.domain.problems import HubError, Refusal
 from hub.ports.blobs import BlobDamaged, BlobMissing, BlobStoreError
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.web.body import is_held_back
-from hub.web.keys import SERVICES
+from hub.web.keys import SERVICES, STOPPING, UNDER_WAY
 from hub.web.responses import language_of, problem_response
 
 log = structlog.get_logger(__name__)
@@ -44,12 +44,15 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the call an id, turn errors into problems, log one line."""
     trace_id = secrets.token_hex(TRACE_BYTES)
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+    under_way = request.app[UNDER_WAY].one()
+    with under_way, structlog.contextvars.bound_contextvars(trace_id=trace_id):
         response = await _answer(request, handler, trace_id)
         if not response.prepared:
             response.headers[TRACE_HEADER] = trace_id
             for name, value in SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)
+            if request.app[STOPPING].is_set():
+                response.force_close()  # the next call goes to another node, or to the next life of this one
         _observe(request, response, time.perf_counter() - started)
     return response
 

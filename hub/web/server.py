@@ -8,9 +8,12 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.web.keys import UNDER_WAY
+
 # Headers repeat recipients and keys in some clients: more than the library's 8 KB.
 HEADER_LINE_MAX: Final = 262_144
 STOP_AFTER_S: Final = 10.0
+CLOSE_AFTER_S: Final = 1.0
 KEEPALIVE_S: Final = 75.0
 
 
@@ -27,6 +30,9 @@ class PortTaken(Exception):
 async def serve_http(app: web.Application, *, host: str, port: int, drain_s: float) -> AsyncIterator[str]:
     """Listen and yield the address; at the end, let calls under way finish for up to 10 s.
 
+    The end has two steps, because the library throws away what still arrives once it cleans up: first
+    nobody new is let in and the calls under way are told; then, when they have ended, the rest is closed.
+
     Args:
         drain_s: how long the rest of a refused body is still read, so that the client sees the answer.
 
@@ -39,7 +45,7 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
         handle_signals=False,
         keepalive_timeout=KEEPALIVE_S,
         lingering_time=drain_s,
-        shutdown_timeout=STOP_AFTER_S,
+        shutdown_timeout=CLOSE_AFTER_S,
         max_line_size=HEADER_LINE_MAX,
         max_field_size=HEADER_LINE_MAX,
     )
@@ -53,5 +59,8 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
         bound = runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{bound}"
+        await site.stop()
+        await app.shutdown()
+        await app[UNDER_WAY].ended(STOP_AFTER_S)
     finally:
         await runner.cleanup()

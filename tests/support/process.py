@@ -119,11 +119,11 @@ class Program:
         lines = (line for line in self.text.splitlines() if line.startswith("{"))
         return [entry for entry in map(orjson.loads, lines) if entry.get("event") == name]
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Signal the process alone, as `kill` does."""
         self._process.send_signal(number)
 
-    def signal_group(self, number: signal.Signals) -> None:
+    def send_to_group(self, number: signal.Signals) -> None:
         """Signal the whole process group, as Ctrl-C on a terminal does."""
         os.killpg(self.pid, number)
 
@@ -172,12 +172,12 @@ class Hub:
 
     async def killed(self) -> int:
         """Kill it as a power cut would, and wait until it is gone."""
-        self.program.signal(signal.SIGKILL)
+        self.program.send(signal.SIGKILL)
         return await self.program.ended()
 
     async def stopped(self) -> int:
         """Ask it to stop and return its exit code."""
-        self.program.signal(signal.SIGTERM)
+        self.program.send(signal.SIGTERM)
         return await self.program.ended()
 
 
