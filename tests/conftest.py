@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.hub",
     "tests.support.left_out",
     "tests.support.postgres",
+    "tests.support.rabbit",
     "tests.support.sockets",
 ]
 

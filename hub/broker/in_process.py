@@ -69,6 +69,10 @@ class InProcessBroker:
                         async with asyncio.timeout(FALLBACK_POLL_S):
                             await bell.wait()
 
+    async def waiting(self, topic: str) -> int:  # noqa: ARG002 (of the port)
+        """Return 0: no hints are held here."""
+        return 0
+
     async def _fresh(self, topic: str, running: set[UUID], concurrency: int) -> list[UUID]:
         free = concurrency - len(running)
         if free <= 0:

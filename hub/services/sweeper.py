@@ -126,9 +126,17 @@ class Sweeper:
         return done
 
     async def neglected_tasks(self) -> int:
-        """Publish hints again for tasks whose first hint seems to be lost."""
+        """Publish hints again for tasks whose first hint seems to be lost.
+
+        Not while the broker still holds hints of their topic: they wait there for a worker, and more of
+        them would only make the queue longer, every second, on every node.
+        """
         async with self._uow.read() as query:
-            hints = await query.tasks.neglected(self._neglected_after, BATCH)
+            neglected = await query.tasks.neglected(self._neglected_after, BATCH)
+        idle = {
+            topic for topic in {hint.topic for hint in neglected} if not await self._broker.waiting(topic)
+        }
+        hints = [hint for hint in neglected if hint.topic in idle]
         if hints:
             await self._broker.publish(hints)
         return len(hints)

@@ -35,7 +35,7 @@ WHERE id = $1 AND lease_token = $2
 NEGLECTED = """
 SELECT id, kind, lane FROM task
 WHERE due_at < hub_now() - $1::interval AND (lease_until IS NULL OR lease_until < hub_now())
-ORDER BY due_at LIMIT $2
+ORDER BY lane = 'normal', due_at LIMIT $2
 """
 # Counting stops at one more than the limit that matters (design section 8: 20,000). How long a task waits
 # counts from when it was last due: one that cannot be done and is put off again and again is no backlog.
