@@ -126,9 +126,14 @@ class DocumentRepo(Protocol):
         document_nos: Sequence[str],
         *,
         to_units: Sequence[str] | None = None,
+        open_request: bool = False,
     ) -> tuple[DeliveryRecord, ...]:
         """Return the deliveries of the newest document that one of these units sent under one of these
-        numbers, to one of `to_units` if they are given: an update may have gone to fewer units."""
+        numbers, to one of `to_units` if they are given: an update may have gone to fewer units.
+
+        With `open_request` the newest for which a recall or change is open comes before all others: an
+        update bears the number of what it changes, and the answer is about the latter.
+        """
 
     async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:
         """Note which document a message that was parked refers to."""

@@ -26,6 +26,7 @@ from hub.ports.unit_of_work import Transaction
 from hub.services.journal import Journal
 
 RECALL: Final = StatusCode.RECALL_REQUESTED.value
+ANSWERS: Final = frozenset({StatusCode.CHANGE_AGREED.value, StatusCode.CHANGE_DECLINED.value})
 KIND_OF: Final = {
     Effect.APPLIED: EventKind.STATUS_APPLIED,
     Effect.REPEATED: EventKind.STATUS_REPEATED,

@@ -38,7 +38,7 @@ from hub.ports.blobs import BlobStoreError
 from hub.ports.records import DeliveryRecord, Rendition
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
-from hub.services.business_effects import RECALL
+from hub.services.business_effects import ANSWERS, RECALL
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.health import HealthService
 from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
@@ -229,7 +229,10 @@ class IntakeService:
         concerned = None if facts.kind is MessageKind.DOCUMENT else to_units if own else from_units
         async with self._uow.read() as query:
             found = await query.documents.find_reference(
-                from_units if own else to_units, facts.refers_to_nos, to_units=concerned
+                from_units if own else to_units,
+                facts.refers_to_nos,
+                to_units=concerned,
+                open_request=facts.status_code in ANSWERS,
             )
         if concerned is None:
             return found

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from hub.domain.business import SENDER_CODES, StatusCode, reason_required
 from hub.domain.directory import Agency, Directory
 from hub.domain.problems import Refusal
+from hub.domain.submission import MessageKind
 from hub.ports.records import DeliveryRecord
 from hub.services.access import Caller
 from hub.services.directory_snapshot import DirectorySnapshot
@@ -68,6 +69,9 @@ class StatusService:
         if reason_required(order.status_code) and not order.description.strip():
             raise Refusal("reason_missing")
         followed = await self._follow.document(caller, order.about)
+        if followed.document.kind is MessageKind.STATUS:
+            # A status is about a document; an answer to a status is another status about that document.
+            raise Refusal("status_not_allowed", params={"code": order.status_code.value})
         directory = await self._directory.current()
         sender, recipient = _sides(followed, order, directory)
         message = StatusMessage(

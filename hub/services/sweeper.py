@@ -21,7 +21,7 @@ from hub.domain.transport import DeliveryEvent, advance
 from hub.ports.broker import Broker
 from hub.ports.records import Change, DeliveryRecord, Hint
 from hub.ports.unit_of_work import Transaction
-from hub.services.business_effects import effects_of, sent_by_owner
+from hub.services.business_effects import ANSWERS, effects_of, sent_by_owner
 from hub.services.evidence import non_delivery
 from hub.services.inbox import expire_lease
 from hub.services.kit import Kit
@@ -147,7 +147,12 @@ class Sweeper:
             return 0
         own = sent_by_owner(document)
         owner, concerned = (document.from_unit, row.unit_id) if own else (row.unit_id, document.from_unit)
-        found = await tx.documents.find_reference([owner], [document.document_no], to_units=[concerned])
+        found = await tx.documents.find_reference(
+            [owner],
+            [document.document_no],
+            to_units=[concerned],
+            open_request=document.status_code in ANSWERS,
+        )
         target = next((d for d in found if d.unit_id == concerned), None)
         if target is not None:
             moved = replace(row, parked_until=None, waits_for=target.id if own else None)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from hub.domain.business import REQUEST_STATES
 from hub.ports.records import DeliveryRecord, DocumentRecord, DocumentText, EvidenceRow, ReportRow
 from hub.storage.connection import Connection
 from hub.storage.rows import DELIVERY_COLUMNS, DOCUMENT_COLUMNS, TEXT_COLUMNS, delivery, document, text
@@ -21,7 +22,9 @@ WITH referred AS (
     WHERE unit_id = ANY($1::text[]) AND document_no = ANY($2::text[]) AND change_kind <> 'revoke'
       AND ($3::text[] IS NULL OR EXISTS (
           SELECT FROM delivery d WHERE d.document_id = k.document_id AND d.unit_id = ANY($3)))
-    ORDER BY accepted_at DESC LIMIT 1
+    ORDER BY ($4 AND EXISTS (
+        SELECT FROM delivery d WHERE d.document_id = k.document_id AND d.unit_id = ANY($3)
+                                 AND d.business_state = ANY($5))) DESC, accepted_at DESC LIMIT 1
 )
 SELECT {DELIVERY_COLUMNS} FROM delivery
 WHERE document_id = (SELECT document_id FROM referred) AND id >= (SELECT document_id FROM referred)
@@ -84,6 +87,7 @@ class PgDocuments:
         document_nos: Sequence[str],
         *,
         to_units: Sequence[str] | None = None,
+        open_request: bool = False,
     ) -> tuple[DeliveryRecord, ...]:
         """Return the deliveries of the newest document sent under one of these numbers."""
         rows = await self._connection.fetch(
@@ -91,6 +95,8 @@ class PgDocuments:
             list(from_units),
             list(document_nos),
             None if to_units is None else list(to_units),
+            open_request,
+            sorted(REQUEST_STATES),
         )
         return tuple(delivery(row) for row in rows)
 

@@ -14,9 +14,12 @@ from hub.ports.records import EventRow
 from hub.storage.connection import Connection
 from hub.storage.rows import count_of
 
+_DAY_MS = 24 * 3600 * 1000
 _COLUMNS = "id, seq, kind, document_id, delivery_id, unit_id, body, at"
 
-OF_DOCUMENT = f"SELECT {_COLUMNS} FROM event WHERE document_id = $1 AND id >= $1 ORDER BY id"
+# Ids are made by the clocks of nodes, `at` by the database's: the one bounds the partitions to look into,
+# with a day for clocks that differ, the other gives the order.
+OF_DOCUMENT = f"SELECT {_COLUMNS} FROM event WHERE document_id = $1 AND id >= $2 ORDER BY at, id"
 REASONS = "SELECT event_id, reason FROM delivery_text WHERE document_id = $1"
 AFTER = f"""
 SELECT {_COLUMNS} FROM event e
@@ -44,7 +47,7 @@ class PgEvents:
 
     async def of_document(self, document_id: UUID) -> tuple[EventRow, ...]:
         """Return the timeline of a document."""
-        rows = await self._connection.fetch(OF_DOCUMENT, document_id)
+        rows = await self._connection.fetch(OF_DOCUMENT, document_id, _a_day_before(document_id))
         return tuple(EventRow(**dict(row)) for row in rows)
 
     async def reasons(self, document_id: UUID) -> dict[UUID, str]:
@@ -66,3 +69,8 @@ class PgEvents:
         if numbered:
             await self._connection.execute(MOVE_HEAD, numbered)
         return numbered
+
+
+def _a_day_before(uuid7: UUID) -> UUID:
+    # The first 48 bits of a UUIDv7 are milliseconds.
+    return UUID(int=max(uuid7.int - (_DAY_MS << 80), 0))
