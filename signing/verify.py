@@ -34,8 +34,8 @@ from signing.xml_verify import verify_xml
 __all__ = ["VerifyOptions", "sniff", "unfinished", "verify_bytes", "verify_file"]
 
 HEAD_BYTES = 1024
-# A tag, declaration or comment in the encodings XML may come in, after a byte order mark or blanks. A bare "<"
-# is no sign of XML: plain text may begin with one.
+# A tag, declaration or comment in the encodings XML may come in, after a byte order mark or blanks. A bare
+# "<" is no sign of XML: plain text may begin with one.
 _XML = re.compile(
     rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<(?:[?!]|[A-Za-z_\x80-\xff][\w:.\x80-\xff-]{0,200}[ \t\r\n/>])"
     rb"|\xff\xfe<\0|\xfe\xff\0<|<\0|\0<|Lo\xa7\x94"

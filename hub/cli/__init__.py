@@ -11,11 +11,10 @@ import sys
 from types import FrameType
 from typing import Final
 
-import click
 import typer
 
 from hub import __version__
-from hub.cli import desk, files, node, registry
+from hub.cli import bench, desk, files, node, registry
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -34,6 +33,7 @@ app.command("demo")(demo)
 app.command("serve")(node.serve)
 app.command("migrate")(node.migrate_database)
 app.command("doctor")(node.doctor)
+app.command("bench")(bench.bench)
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)
 app.add_typer(registry.agencies, name="agency")
@@ -52,10 +52,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(app(standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        _tell_usage(error)
         sys.exit(_usage_code(sys.argv[1:]))
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except Exception as error:
         told = explain(error)
@@ -68,6 +68,15 @@ def main() -> None:
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # A command that is told to end stops the database it has started, as with Ctrl-C.
     signal.raise_signal(signal.SIGINT)
+
+
+def _tell_usage(error: typer.TyperException) -> None:
+    # A command without arguments has shown its help already and has no message.
+    if message := error.format_message().strip():
+        print(
+            f"Tham số không đúng / wrong arguments: {message}\nXem / see: lienthong --help [usage]",
+            file=sys.stderr,
+        )
 
 
 def _usage_code(arguments: list[str]) -> int:

@@ -78,14 +78,9 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _blobs(settings: Settings) -> Finding:
-    local = settings.database_url is not None and not settings.blobs_shared
-    if local and settings.production:
-        return Finding(
-            what="Kho tệp / blobs",
-            ok=False,
-            vi="thư mục cục bộ chỉ dùng cho một nút; khai báo blobs_shared nếu mọi nút dùng chung.",
-            en="a local folder is for one node only: set blobs_shared if all nodes share it",
-        )
+    if settings.database_url is not None and not settings.blobs_shared:
+        note = f"{settings.blobs_path}: chỉ cho một nút (khai báo blobs_shared nếu mọi nút dùng chung)"
+        return Finding(what="Kho tệp / blobs", ok=True, vi=note)
     return Finding(what="Kho tệp / blobs", ok=True, vi=str(settings.blobs_path))
 
 

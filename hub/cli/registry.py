@@ -42,20 +42,34 @@ def _with_registry(home: Path | None, action: Callable[[RegistryService], Awaita
 def import_agencies(
     file: Annotated[Path | None, typer.Argument(help="Tệp CSV; bỏ trống với --demo.", exists=True)] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Danh bạ minh họa Bình Dương.")] = False,
+    drop_connected: Annotated[
+        bool, typer.Option("--drop-connected", help="Cho phép bỏ cả đơn vị đang kết nối.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Thay danh bạ bằng tệp CSV (replace the directory; nothing changes if the file has errors)."""
     if (file is None) == (not demo):
         raise typer.BadParameter("cần đúng một trong hai: tệp CSV, hoặc --demo")
-    text = binh_duong_csv() if file is None else file.read_text(encoding="utf-8-sig")
+    text = binh_duong_csv() if file is None else _text_of(file)
     parsed = parse(text)
     for problem in parsed.problems:
         print(f"dòng {problem.line}: {problem.vi} [{problem.code}]")
     if parsed.problems:
         print("Danh bạ chưa thay đổi. Sửa các dòng trên rồi nhập lại.")
         raise typer.Exit(1)
-    directory = _with_registry(home, lambda registry: registry.replace_directory(parsed.agencies))
+    directory = _with_registry(
+        home, lambda registry: registry.replace_directory(parsed.agencies, drop_connected=drop_connected)
+    )
     print(f"{len(directory)} đơn vị, mã phiên bản {directory.snapshot_id[:12]}")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} không phải văn bản UTF-8 (not UTF-8 text)") from None
+    except OSError as error:
+        raise typer.BadParameter(f"không đọc được {file} (cannot be read): {error.strerror}") from None
 
 
 @agencies.command("export")
@@ -126,6 +140,15 @@ def assign_units(
     """Gắn thêm cơ quan cho phần mềm (let a system speak for more agencies)."""
     _with_registry(home, lambda registry: registry.assign(name, unit))
     print(f"{name}: {', '.join(unit)}")
+
+
+@systems.command("release")
+def release_units(
+    unit: Annotated[list[str], typer.Option("--unit", help="Mã cơ quan.")], home: HomeOption = None
+) -> None:
+    """Gỡ cơ quan khỏi phần mềm đang đại diện (take agencies from their system)."""
+    _with_registry(home, lambda registry: registry.release(unit))
+    print(f"đã gỡ: {', '.join(unit)}")
 
 
 @systems.command("key")

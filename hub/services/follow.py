@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from hub.domain.events import EventKind
 from hub.domain.problems import Refusal
 from hub.ports.blobs import BlobStore
 from hub.ports.records import (
@@ -73,7 +74,7 @@ class FollowService:
         return tuple(
             TimelineEntry(event=event, reason=reasons.get(event.id))
             for event in events
-            if event.delivery_id is None or event.delivery_id in own
+            if followed.by_sender or event.delivery_id in own or _is_of_document(event)
         )
 
     async def reports(self, caller: Caller, document_id: UUID) -> tuple[Followed, tuple[ReportRow, ...]]:
@@ -124,3 +125,8 @@ class FollowService:
             deliveries=deliveries,
             by_sender=by_sender,
         )
+
+
+def _is_of_document(event: EventRow) -> bool:
+    # Who else could not be reached is the sender's business alone.
+    return event.delivery_id is None and event.kind != EventKind.RECIPIENT_UNDELIVERABLE.value

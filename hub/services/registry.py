@@ -18,6 +18,7 @@ from hub.services.verification_facts import parse_policy
 
 DEFAULT_DIALECTS: Final = ("qcvn-prefixed",)
 LISTED_MOST: Final = 200_000
+LISTED_LOST: Final = 10
 
 
 class RegistryError(Exception):
@@ -138,9 +139,28 @@ class RegistryService:
         async with self._uow.read() as query:
             return await query.directory.load(self._suffixes)
 
-    async def replace_directory(self, agencies: Sequence[Agency]) -> Directory:
-        """Put these agencies in place of the directory; known units keep their systems."""
+    async def replace_directory(
+        self, agencies: Sequence[Agency], *, drop_connected: bool = False
+    ) -> Directory:
+        """Put these agencies in place of the directory; known units keep their systems.
+
+        Raises:
+            RegistryError: `agency_connected`: a unit that a system speaks for is not among them, and
+                `drop_connected` does not allow that. A unit that has ended is retired, not left out.
+        """
         async with self._uow.begin() as tx:
+            kept = {agency.unit_id for agency in agencies}
+            before = await tx.directory.load(self._suffixes)
+            lost = [a.unit_id for a in before if a.unit_id not in kept and a.system_id is not None]
+            if lost and not drop_connected:
+                listed = ", ".join(lost[:LISTED_LOST])
+                raise RegistryError(
+                    "agency_connected",
+                    f"Danh bạ mới bỏ đơn vị đang kết nối: {listed}. Hãy ghi là “retired” kèm đơn vị kế thừa, "
+                    "hoặc thêm --drop-connected.",
+                    f"The new directory leaves out connected agencies: {listed}. Retire them with a "
+                    "successor, or add --drop-connected.",
+                )
             await tx.directory.replace(agencies)
             return await tx.directory.load(self._suffixes)
 
@@ -149,10 +169,22 @@ class RegistryService:
         async with self._uow.read() as query:
             return await query.directory.search(text, limit=limit, offset=0)
 
+    async def release(self, units: Sequence[str]) -> None:
+        """Take units from the system that speaks for them. Raises RegistryError `agency_unknown`."""
+        async with self._uow.begin() as tx:
+            for code in units:
+                await tx.directory.assign((await self._unit(tx, code)).unit_id, None)
+
     async def set_unit_state(self, code: str, state: UnitState) -> None:
-        """Lock or unlock an agency. Raises RegistryError `agency_unknown`."""
+        """Lock or unlock an agency. Raises RegistryError `agency_unknown`, `agency_retired`."""
         async with self._uow.begin() as tx:
             unit = await self._unit(tx, code)
+            if unit.state is UnitState.RETIRED:
+                raise RegistryError(
+                    "agency_retired",
+                    f"Đơn vị {unit.unit_id} đã ngừng hoạt động; chỉ nhập lại danh bạ mới đổi được.",
+                    f"Agency {unit.unit_id} is retired: only an import of the directory changes that.",
+                )
             await tx.directory.set_state(unit.unit_id, state.value)
 
     async def _assign(self, tx: Transaction, system: SystemRecord, units: Sequence[str]) -> None:
@@ -161,8 +193,8 @@ class RegistryService:
             if unit.system_id is not None and unit.system_id != system.id:
                 raise RegistryError(
                     "agency_taken",
-                    f"Đơn vị {unit.unit_id} đã gắn với phần mềm khác. Hãy gỡ ra trước.",
-                    f"Agency {unit.unit_id} belongs to another system: release it first.",
+                    f"Đơn vị {unit.unit_id} đã thuộc phần mềm khác; gỡ bằng `lienthong system release`.",
+                    f"Agency {unit.unit_id} is taken: release it with `lienthong system release`.",
                 )
             await tx.directory.assign(unit.unit_id, system.id)
 
