@@ -26,6 +26,7 @@ from hub.config import Settings
 from hub.domain.deadlines import Allowance
 from hub.domain.ids import Uuid7Factory
 from hub.domain.leases import LeaseRules
+from hub.embedded.errors import HomeUnusable
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability.failpoints import Failpoints
 from hub.observability.metrics import Metrics
@@ -100,6 +101,14 @@ class Hub:
     settings: Settings
 
 
+def prepare_home(settings: Settings) -> None:
+    """Make the home folder (0700) where it is missing. Raises HomeUnusable."""
+    try:
+        settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(settings.home, error.strerror or str(error)) from error
+
+
 @asynccontextmanager
 async def open_database(settings: Settings, *, upgrade: bool) -> AsyncIterator[str]:
     """Yield the DSN of a database with the schema of this version.
@@ -112,7 +121,7 @@ async def open_database(settings: Settings, *, upgrade: bool) -> AsyncIterator[s
     """
     async with AsyncExitStack() as stack:
         if settings.database_url is None:
-            settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+            prepare_home(settings)
             postgres = EmbeddedPostgres(settings.home)
             dsn = await stack.enter_async_context(postgres)
             await stack.enter_async_context(_supervised(postgres))
@@ -174,7 +183,7 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
     if settings.broker_url is not None:
         raise BrokerNotSpoken
     async with AsyncExitStack() as stack:
-        settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+        prepare_home(settings)
         dsn = await stack.enter_async_context(open_database(settings, upgrade=False))
         pool = await create_pool(
             dsn,

@@ -51,7 +51,7 @@ def main() -> None:
     """Run the command line; what a person can mend becomes a sentence and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, prog_name="lienthong"))
     except typer.TyperException as error:
         _tell_usage(error)
         sys.exit(_usage_code(sys.argv[1:]))

@@ -20,7 +20,7 @@ import aiohttp
 
 from adapters.simulator.client import HubClient
 from adapters.simulator.dms import SimulatedDms
-from hub.bootstrap import Hub, open_hub, serve_until
+from hub.bootstrap import Hub, open_hub, prepare_home, serve_until
 from hub.cli.demo.cast import ROLES, Role
 from hub.config import Settings, load_settings
 from hub.demo_data import binh_duong_csv
@@ -49,6 +49,7 @@ class Stage:
 def demo_settings(home: Path | None, port: int | None) -> Settings:
     """Return the settings of the demo: those of any hub, trusting the development PKI."""
     settings = load_settings(home=home, http_port=port)
+    prepare_home(settings)
     if settings.trust_folder is not None:
         return settings
     pki = DevPki.open_or_create(settings.home / "demo" / "pki")

@@ -1,0 +1,232 @@
+"""Wrong arguments and wrong settings: a sentence and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hub import cli
+
+COMMANDS = (
+    ("demo",),
+    ("serve",),
+    ("migrate",),
+    ("doctor",),
+    ("version",),
+    ("validate",),
+    ("verify",),
+    ("agency", "import"),
+    ("agency", "export"),
+    ("agency", "list"),
+    ("agency", "lock"),
+    ("agency", "unlock"),
+    ("system", "add"),
+    ("system", "assign"),
+    ("system", "key"),
+    ("system", "revoke-key"),
+    ("system", "list"),
+    ("system", "lock"),
+    ("system", "unlock"),
+)
+WANT_ARGUMENTS = (
+    ("validate",),
+    ("verify",),
+    ("agency", "import"),
+    ("agency", "lock"),
+    ("agency", "unlock"),
+    ("system", "add"),
+    ("system", "assign"),
+    ("system", "key"),
+    ("system", "revoke-key"),
+    ("system", "lock"),
+    ("system", "unlock"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended."""
+
+    code: object
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command line in this process, in an empty home."""
+    monkeypatch.setenv("LIENTHONG_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["lienthong", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Said(ended.value.code, said.out, said.err)
+
+    return call
+
+
+def usage_code(command: tuple[str, ...]) -> int:
+    """1 and 2 are verdicts of these two."""
+    return 3 if command[0] in {"verify", "validate"} else 2
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_unknown_option_is_named(run: Run, command: tuple[str, ...]) -> None:
+    said = run(*command, "--no-such-option", "x")
+    assert said.code == usage_code(command)
+    assert "--no-such-option" in said.err
+    assert "[usage]" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("command", WANT_ARGUMENTS, ids=" ".join)
+def test_a_missing_argument_is_said(run: Run, command: tuple[str, ...]) -> None:
+    said = run(*command)
+    assert said.code == usage_code(command)
+    assert "[usage]" in said.err
+    assert len(said.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("agency",), ("system",)], ids=" ".join)
+def test_without_a_command_the_help_is_shown(run: Run, arguments: tuple[str, ...]) -> None:
+    said = run(*arguments)
+    assert said.code == 2
+    assert "Usage: lienthong" in said.out
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("arguments", [("frob",), ("agency", "frob"), ("--frob",)], ids=" ".join)
+def test_an_unknown_command_is_named(run: Run, arguments: tuple[str, ...]) -> None:
+    said = run(*arguments)
+    assert said.code == 2
+    assert "frob" in said.err
+
+
+@pytest.mark.parametrize("command", [(), ("serve",), ("verify",), ("system", "add")], ids=" ".join)
+def test_help_is_not_an_error(run: Run, command: tuple[str, ...]) -> None:
+    said = run(*command, "--help")
+    assert said.code in {0, None}
+    assert "Usage: lienthong" in said.out
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    said = run("version")
+    assert said.code in {0, None}
+    assert said.out.startswith("lienthong ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("LIENTHONG_HTTP_PORT", "eighty", "http_port"),
+        ("LIENTHONG_HTTP_PORT", "70000", "http_port"),
+        ("LIENTHONG_NO_SUCH", "1", "LIENTHONG_NO_SUCH"),
+        ("LIENTHONG_FAILPOINT", "somewhere", "after_temp_write"),
+        ("LIENTHONG_PRODUCTION", "true", "database_url"),
+        ("LIENTHONG_DATABASE_URL", "mysql://root:hush@db/x", "database_url"),
+        ("LIENTHONG_LIMITS__BODY_BYTES", "0", "body_bytes"),
+        ("LIENTHONG_CONFIG", "/no/such/file.toml", "/no/such/file.toml"),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve",), ("doctor",), ("migrate",), ("demo",), ("agency", "list")])
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    said = run(*command)
+    assert said.code == 1
+    assert "settings_invalid" in said.err
+    assert named in said.err
+    assert "hush" not in said.err
+
+
+def test_a_failpoint_cannot_be_armed_in_production(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIENTHONG_PRODUCTION", "true")
+    monkeypatch.setenv("LIENTHONG_DATABASE_URL", "postgresql://hub@db/hub")
+    monkeypatch.setenv("LIENTHONG_FAILPOINT", "before_commit")
+    said = run("serve")
+    assert said.code == 1
+    assert "a failpoint cannot be armed in production" in said.err
+
+
+def test_a_configuration_that_is_no_toml_is_said_with_its_place(run: Run, tmp_path: Path) -> None:
+    broken = tmp_path / "hub.toml"
+    broken.write_text("http_port = = 1")
+    said = run("serve", "--config", str(broken))
+    assert said.code == 1
+    assert f"{broken}: Invalid value (at line 1" in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"\xff\xfe\x00", "UTF-8"), (None, "does not exist")],
+    ids=["not text", "missing"],
+)
+def test_a_directory_file_that_cannot_be_read_is_said(
+    run: Run, tmp_path: Path, content: bytes | None, text: str
+) -> None:
+    path = tmp_path / "agencies.csv"
+    if content is not None:
+        path.write_bytes(content)
+    said = run("agency", "import", str(path))
+    assert said.code == 2
+    assert text in said.err
+
+
+def test_a_directory_file_with_errors_changes_nothing(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "agencies.csv"
+    path.write_text("code,name\nx,y\n", encoding="utf-8")
+    said = run("agency", "import", str(path))
+    assert said.code == 1
+    assert "[column_missing]" in said.out
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("command", ["verify", "validate"])
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_file_that_cannot_be_examined_is_neither_good_nor_bad(
+    run: Run, tmp_path: Path, command: str, kind: str
+) -> None:
+    path = tmp_path if kind == "folder" else tmp_path / "none"
+    said = run(command, str(path))
+    assert said.code == 3
+    assert str(path) in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--at", "tomorrow"), "bad_time"),
+        (("--trust", "/no/such/folder"), "trust_folder_missing"),
+        (("--trust", "/", "--no-trust"), "options_conflict"),
+        (("--content", "/no/such/file"), "content_missing"),
+        (("--policy", "/no/such/file"), "policy_unreadable"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_senseless_options_of_verify_are_usage_errors(
+    run: Run, tmp_path: Path, options: tuple[str, ...], code: str
+) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(b"%PDF-1.7\n")
+    said = run("verify", *options, str(file))
+    assert said.code == 3
+    assert f"[{code}]" in said.err
+    assert said.out == ""
+
+
+def test_an_unknown_language_of_validate_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.edxml"
+    file.write_bytes(b"<a/>")
+    assert run("validate", "--lang", "fr", str(file)).code == 3
