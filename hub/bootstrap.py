@@ -21,6 +21,7 @@ import structlog
 from aiohttp import web
 
 from hub import __version__
+from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import InProcessBroker
 from hub.config import Settings
 from hub.domain.deadlines import Allowance
@@ -30,9 +31,11 @@ from hub.embedded.errors import HomeUnusable
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability.failpoints import Failpoints
 from hub.observability.metrics import Metrics
+from hub.ports.broker import Broker
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
 from hub.services.compose import ComposeService
+from hub.services.dead_letters import DeadLetters
 from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
@@ -84,10 +87,6 @@ class TrustUnusable(Exception):
 
 class SchemaOutdated(Exception):
     """The database lacks migrations of this version: run `lienthong migrate` first."""
-
-
-class BrokerNotSpoken(Exception):
-    """A RabbitMQ was set, which this version does not speak: remove `broker_url`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +179,6 @@ async def open_desk(settings: Settings) -> AsyncIterator[DecisionService]:
 @asynccontextmanager
 async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
     """Build a node and yield it; whatever was started is stopped at the end of the block."""
-    if settings.broker_url is not None:
-        raise BrokerNotSpoken
     async with AsyncExitStack() as stack:
         prepare_home(settings)
         dsn = await stack.enter_async_context(open_database(settings, upgrade=False))
@@ -205,7 +202,24 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
         await stack.enter_async_context(verifier)
         bell = Bell()
         uow = PgUnitOfWork(pool, on_commit=bell.ring)
-        yield await _assemble(settings, uow=uow, blobs=blobs, verifier=verifier, bell=bell, dsn=dsn)
+        broker = await stack.enter_async_context(_open_broker(settings, uow))
+        yield await _assemble(
+            settings, uow=uow, blobs=blobs, verifier=verifier, bell=bell, dsn=dsn, broker=broker
+        )
+
+
+@asynccontextmanager
+async def _open_broker(settings: Settings, uow: PgUnitOfWork) -> AsyncIterator[Broker]:
+    if settings.broker_url is None:
+        yield InProcessBroker(_due_rows(uow))
+        return
+    url = settings.broker_url.get_secret_value()
+    broker = AmqpBroker(url, prefix=settings.broker_prefix, node=f"lienthong {socket.gethostname()}")
+    try:
+        await broker.start()
+        yield broker
+    finally:
+        await broker.stop()
 
 
 async def _assemble(
@@ -216,6 +230,7 @@ async def _assemble(
     verifier: VerifierPool,
     bell: Bell,
     dsn: str,
+    broker: Broker | None = None,
 ) -> Hub:
     node = f"{socket.gethostname()}:{settings.home}"
     async with uow.begin() as tx:
@@ -223,7 +238,7 @@ async def _assemble(
         await tx.tasks.take_back(node)
     kit = _kit(settings, uow, blobs)
     listener = InboxListener(dsn)
-    broker = InProcessBroker(_due_rows(uow))
+    broker = broker or InProcessBroker(_due_rows(uow))
     services = _services(settings, kit, listener)
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints),
@@ -237,6 +252,7 @@ async def _assemble(
             limits=_format_limits(settings),
             owner=node,
         ),
+        dead_letters=DeadLetters(uow),
         listen=listener.run,
     )
     loops = Loops(motions, bell=bell, broker=broker, verify_workers=settings.verify_workers)

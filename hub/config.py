@@ -161,8 +161,13 @@ class Settings(_Group):
     )
     broker_url: SecretStr | None = Field(
         None,
-        description="RabbitMQ, `amqp://…` or `amqps://…`. Not spoken by this version, which refuses to start "
-        "with it: the in-process broker serves one node.",
+        description="RabbitMQ 3.10 or later, `amqp://…` or `amqps://…`. Without it: the in-process broker, "
+        "which serves one node.",
+    )
+    broker_prefix: str = Field(
+        "lienthong",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="What the hub's exchanges and queues are named by; nodes of one hub share it.",
     )
     http_host: str = Field("127.0.0.1", min_length=1, description="Address the hub listens on.")
     http_port: int = Field(8090, ge=0, le=65_535, description="Port the hub listens on; 0 takes a free one.")

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 from aio_pika import DeliveryMode, Message
@@ -36,9 +35,6 @@ log = structlog.get_logger(__name__)
 # All of one call of `publish`, connecting included. The pump holds a transaction open meanwhile.
 PUBLISH_TIMEOUT_S: Final = 10.0
 CONFIRM_TIMEOUT_S: Final = 5.0
-
-# Makes a row due again, as far as it still waits for anything.
-MakeDue = Callable[[UUID], Awaitable[None]]
 
 
 class _Undeliverable(BrokerUnavailable):
@@ -117,7 +113,7 @@ class AmqpBroker:
 
         await Consumption(self._consuming, self._plan.queue(topic), work).run(concurrency)
 
-    async def watch_dead_letters(self, make_due: MakeDue) -> None:
+    async def watch_dead_letters(self, make_due: HintHandler) -> None:
         """Alert about every hint that came back too often and make its row due again, until cancelled.
 
         If the row cannot be made due now, nothing is lost: it still waits, and the sweeper finds it.

@@ -73,6 +73,10 @@ class InProcessBroker:
         """Return 0: no hints are held here."""
         return 0
 
+    async def watch_dead_letters(self, make_due: HintHandler) -> None:  # noqa: ARG002 (of the port)
+        """Wait until cancelled: no hint is ever given back here."""
+        await asyncio.Event().wait()
+
     async def _fresh(self, topic: str, running: set[UUID], concurrency: int) -> list[UUID]:
         free = concurrency - len(running)
         if free <= 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub.bootstrap import BrokerNotSpoken, SchemaOutdated, TrustUnusable
+from hub.bootstrap import SchemaOutdated, TrustUnusable
+from hub.broker.declaring import TopologyConflict
 from hub.config import SettingsInvalid
 from hub.domain.problems import HubError
 from hub.embedded.errors import EmbeddedPostgresError
@@ -39,11 +40,13 @@ def _plain(error: BaseException) -> str | None:
                 "Cơ sở dữ liệu chưa nâng cấp. Hãy chạy `lienthong migrate` rồi khởi động lại.",
                 "The database lacks migrations: run `lienthong migrate`, then start again.",
             )
-        case BrokerNotSpoken():
+        case TopologyConflict(name=name, detail=detail):
             return _both(
-                "broker_not_spoken",
-                "Phiên bản này chưa dùng RabbitMQ. Hãy bỏ LIENTHONG_BROKER_URL.",
-                "This version does not speak RabbitMQ: remove LIENTHONG_BROKER_URL.",
+                TopologyConflict.code,
+                f"RabbitMQ đã có {name} với tham số khác. Xóa nó (không mất gì: mọi việc nằm trong cơ sở dữ "
+                "liệu) hoặc đổi LIENTHONG_BROKER_PREFIX.",
+                f"RabbitMQ has {name} with other arguments: delete it (nothing is lost: the database has "
+                f"everything) or change LIENTHONG_BROKER_PREFIX. It says: {detail}",
             )
         case DatabaseUnavailable():
             return _both(

@@ -35,6 +35,9 @@ class Broker(Protocol):
         As long as some do, rows that nobody has taken are not forgotten but queued.
         """
 
+    async def watch_dead_letters(self, make_due: HintHandler) -> None:
+        """Alert about hints that were given back too often and make their rows due, until cancelled."""
+
 
 class Wakeups(Protocol):
     """Wakes long-polls of a recipient system when something may have come for it."""

@@ -232,6 +232,9 @@ class TaskRepo(Protocol):
     async def postpone(self, task: Task, *, delay: timedelta, error: str) -> bool:
         """Give a task back, due after `delay`; False if the lease was lost."""
 
+    async def make_due(self, task_id: UUID) -> Hint | None:
+        """Make a task due now and return the hint at it; None if it is done or somebody works on it."""
+
     async def neglected(self, older_than: timedelta, limit: int) -> tuple[Hint, ...]:
         """Return hints for tasks due for longer than `older_than` without a lease."""
 

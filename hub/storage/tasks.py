@@ -32,6 +32,11 @@ UPDATE task SET attempts = greatest(attempts - 1, 0), due_at = hub_now() + $3, l
                 lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_token = $2
 """
+MAKE_DUE = """
+UPDATE task SET due_at = least(due_at, hub_now())
+WHERE id = $1 AND (lease_until IS NULL OR lease_until < hub_now())
+RETURNING id, kind, lane
+"""
 NEGLECTED = """
 SELECT id, kind, lane FROM task
 WHERE due_at < hub_now() - $1::interval AND (lease_until IS NULL OR lease_until < hub_now())
@@ -85,6 +90,11 @@ class PgTasks:
     async def postpone(self, task: Task, *, delay: timedelta, error: str) -> bool:
         """Give a task back, due later."""
         return await self._held(POSTPONE, task.id, task.lease_token, delay, error)
+
+    async def make_due(self, task_id: UUID) -> Hint | None:
+        """Make a task due now, unless somebody works on it."""
+        row = await self._connection.fetchrow(MAKE_DUE, task_id)
+        return None if row is None else Hint(topic=f"{row['kind']}.{row['lane']}", ref=row["id"])
 
     async def neglected(self, older_than: timedelta, limit: int) -> tuple[Hint, ...]:
         """Return hints for tasks whose first hint seems to be lost."""

@@ -5,6 +5,7 @@
     sweep      leases, deadlines, alerts, parked statuses, neglected tasks
     janitor    partitions, old keys, blobs without a row
     verify     two consumers, urgent and normal
+    dead       hints that came back too often: alert, row due again
 
 Pump and numbering run when a transaction of this node has committed something for them (the bell), and
 once a second besides, for what other nodes left.
@@ -22,6 +23,7 @@ import structlog
 
 from hub.ports.broker import Broker, BrokerUnavailable
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
+from hub.services.dead_letters import DeadLetters
 from hub.services.housekeeping import Housekeeping
 from hub.services.intake_commit import VERIFY
 from hub.services.numbering import Numbering
@@ -96,6 +98,7 @@ class Motions:
     sweeper: Sweeper
     housekeeping: Housekeeping
     verification: VerificationService
+    dead_letters: DeadLetters
     listen: Callable[[], Coroutine[None, None, None]]
 
 
@@ -131,6 +134,8 @@ class Loops:
             group.create_task(repeat("sweep", self._motions.sweeper.sweep, pause=sweep_pause), name="sweep")
             tidy = self._motions.housekeeping.tidy
             group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
+            make_due = self._motions.dead_letters.make_due
+            group.create_task(self._broker.watch_dead_letters(make_due), name="dead-letters")
             for lane in LANES:
                 group.create_task(self._consume(f"{VERIFY}.{lane}"), name=f"consume-{lane}")
 
