@@ -51,7 +51,7 @@ corpus: $(VENV)/.dev.stamp ## judge the corpus of signed files beside the reposi
 	@$(BIN)/python -m tests.corpus.score $(ARGS)
 
 faults: $(VENV)/.dev.stamp ## kill, stop and fill up whatever can be, and look at what survives
-	@$(BIN)/python -m pytest -m faults $(ARGS)
+	@$(BIN)/python -m pytest tests/integration/process $(ARGS)
 
 screenshots: $(VENV)/.dev.stamp ## picture the pages of a running demonstration into out/screenshots
 	@tools/install_debian.sh $(BIN)/python

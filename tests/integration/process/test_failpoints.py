@@ -17,6 +17,7 @@ from hub.domain.limits import RECIPIENT_LEASE
 from hub.observability.failpoints import FAILPOINTS
 from tests.integration.process.kit import RECIPIENT, SENDER, Letters, Seen, connected, work_inbox
 from tests.support.process import Home, Hub, until
+from tests.support.shared import REPOSITORY
 
 ONE_WORKER = {"LIENTHONG_VERIFY_WORKERS": "1"}
 TWO_DAYS_S = 2 * 86_400
@@ -49,6 +50,11 @@ CASES = {
 
 def test_every_failpoint_is_tried() -> None:
     assert tuple(CASES) == FAILPOINTS
+
+
+def test_every_failpoint_is_described() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "faults.md").read_text(encoding="utf-8")
+    assert [name for name in FAILPOINTS if f"| `{name}` |" not in text] == []
 
 
 async def play_until_it_dies(hub: Hub, home: Home, body: bytes, seen: Seen) -> int:
