@@ -24,11 +24,15 @@ from hub.storage.rows import count_of
 
 VERSION = "SELECT version FROM directory_version"
 BUMP = "UPDATE directory_version SET version = version + 1"
-AGENCIES = "SELECT unit_id, name, level, parent, state, retired_on, system_id FROM agency"
-CODES = "SELECT unit_id, code, scheme, valid_from, valid_to FROM agency_code ORDER BY unit_id, position"
-SUCCESSORS = (
-    "SELECT unit_id, successor, is_default, from_date FROM agency_successor ORDER BY unit_id, position"
-)
+# One statement, one moment: a directory replaced meanwhile is seen whole, before or after.
+LOAD = """
+SELECT a.unit_id, a.name, a.level, a.parent, a.state, a.retired_on, a.system_id,
+       array(SELECT ROW(c.code, c.scheme, c.valid_from, c.valid_to)
+             FROM agency_code c WHERE c.unit_id = a.unit_id ORDER BY c.position) AS codes,
+       array(SELECT ROW(s.successor, s.is_default, s.from_date)
+             FROM agency_successor s WHERE s.unit_id = a.unit_id ORDER BY s.position) AS successors
+FROM agency a
+"""
 PUT_AGENCIES = """
 INSERT INTO agency (unit_id, name, level, parent, state, retired_on, system_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::uuid[])
@@ -72,34 +76,25 @@ class PgDirectory:
 
     async def load(self, province_suffixes: frozenset[str]) -> Directory:
         """Return the whole directory as an immutable snapshot."""
-        codes: dict[str, list[AgencyCode]] = {}
-        for row in await self._connection.fetch(CODES):
-            codes.setdefault(row["unit_id"], []).append(
-                AgencyCode(
-                    code=row["code"],
-                    scheme=CodeScheme(row["scheme"]),
-                    valid_from=row["valid_from"],
-                    valid_to=row["valid_to"],
-                )
-            )
-        successors: dict[str, list[Succession]] = {}
-        for row in await self._connection.fetch(SUCCESSORS):
-            successors.setdefault(row["unit_id"], []).append(
-                Succession(unit_id=row["successor"], default=row["is_default"], from_date=row["from_date"])
-            )
         agencies = [
             Agency(
                 unit_id=row["unit_id"],
                 name=row["name"],
                 level=Level(row["level"]),
                 parent=row["parent"],
-                codes=tuple(codes.get(row["unit_id"], ())),
+                codes=tuple(
+                    AgencyCode(code=code, scheme=CodeScheme(scheme), valid_from=valid_from, valid_to=valid_to)
+                    for code, scheme, valid_from, valid_to in row["codes"]
+                ),
                 state=UnitState(row["state"]),
-                successors=tuple(successors.get(row["unit_id"], ())),
+                successors=tuple(
+                    Succession(unit_id=unit, default=default, from_date=from_date)
+                    for unit, default, from_date in row["successors"]
+                ),
                 retired_on=row["retired_on"],
                 system_id=row["system_id"],
             )
-            for row in await self._connection.fetch(AGENCIES)
+            for row in await self._connection.fetch(LOAD)
         ]
         return Directory(agencies, province_suffixes=province_suffixes)
 

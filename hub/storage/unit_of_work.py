@@ -46,6 +46,10 @@ _UNREACHABLE = (
     asyncpg.exceptions.OutOfMemoryError,
     asyncpg.exceptions.QueryCanceledError,
     asyncpg.exceptions.LockNotAvailableError,
+    # The server has undone the transaction for another's sake, or has become a standby: the same call again.
+    asyncpg.exceptions.DeadlockDetectedError,
+    asyncpg.exceptions.SerializationError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
 )
 

@@ -58,12 +58,13 @@ def integer(request: web.Request, name: str, *, default: int, least: int, most: 
 async def json_body(request: web.Request, model: type[M], *, optional: bool = False) -> M:
     """Return the JSON body as a model; raises Refusal `bad_request` naming the first field that is wrong."""
     raw = bytearray()
-    if (request.content_length or 0) <= JSON_MAX:
-        async for chunk in stream(request, request.app[SERVICES].rules.transfer):
-            raw += chunk
-            if len(raw) > JSON_MAX:
-                break
-    if not 0 < len(raw) <= JSON_MAX and not (optional and not raw):
+    if (request.content_length or 0) > JSON_MAX:
+        raise Refusal("bad_request", params={"field": "body"})
+    async for chunk in stream(request, request.app[SERVICES].rules.transfer):
+        raw += chunk
+        if len(raw) > JSON_MAX:
+            raise Refusal("bad_request", params={"field": "body"})
+    if not raw and not optional:
         raise Refusal("bad_request", params={"field": "body"})
     try:
         parsed: object = orjson.loads(raw or b"{}")
