@@ -1,12 +1,14 @@
-"""Statements of the hub about a delivery, sealed by its own key: made for the sender, never taken back."""
+"""Statements of the hub about a document or delivery, sealed by its own key: made for the sender, never taken
+back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from hub.domain.jcs import Json
+from hub.domain.jcs import Json, canonical_json
+from hub.domain.times import rfc3339
 from hub.ports.records import DeliveryRecord, DocumentRecord, EvidenceRow
-from hub.services.intake_commit import evidence_body
 from hub.services.kit import Kit
 
 
@@ -14,16 +16,52 @@ def non_delivery(
     kit: Kit, document: DocumentRecord, delivery: DeliveryRecord, reason: str, *, at: datetime
 ) -> EvidenceRow:
     """Return the statement that a delivery has ended without reaching its recipient."""
+    return _of_delivery(kit, "non_delivery", document, delivery, {"reason": reason}, at=at)
+
+
+def withdrawal(kit: Kit, document: DocumentRecord, delivery: DeliveryRecord, *, at: datetime) -> EvidenceRow:
+    """Return the statement that a recalled delivery ended before its body was sent."""
+    return _of_delivery(kit, "withdrawal", document, delivery, {"body_sent": False}, at=at)
+
+
+def _of_delivery(
+    kit: Kit,
+    kind: str,
+    document: DocumentRecord,
+    delivery: DeliveryRecord,
+    stated: Mapping[str, Json],
+    *,
+    at: datetime,
+) -> EvidenceRow:
     facts: dict[str, Json] = {
         "delivery_id": str(delivery.id),
         "recipient": delivery.unit_id,
-        "reason": reason,
+        **stated,
     }
-    body = evidence_body(kit.hub_code, "non_delivery", document, facts, at=at)
+    body = evidence_body(kit.hub_code, kind, document, facts, at=at)
     return EvidenceRow(
         id=kit.ids.new(),
         document_id=document.id,
         delivery_id=delivery.id,
-        kind="non_delivery",
+        kind=kind,
         body=kit.sealer.seal(body).encode(),
+    )
+
+
+def evidence_body(
+    hub_code: str, kind: str, document: DocumentRecord, facts: Mapping[str, Json], *, at: datetime
+) -> bytes:
+    """Return the canonical JSON of a statement by the hub about a document."""
+    return canonical_json(
+        {
+            "version": 1,
+            "kind": kind,
+            "hub": hub_code,
+            "document_id": str(document.id),
+            "document_no": document.document_no,
+            "from": document.from_code,
+            "sha256": document.sha256.hex(),
+            "at": rfc3339(at),
+            **facts,
+        }
     )

@@ -6,27 +6,27 @@ all its deliveries, write events, hints, tasks and evidence. Either all of it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hub.domain.directory import RecipientResult, Resolution
 from hub.domain.events import EventKind, EventValue, code_or_digest
-from hub.domain.jcs import Json, canonical_json
+from hub.domain.jcs import Json
 from hub.domain.problems import Refusal
 from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
-from hub.domain.times import rfc3339
 from hub.domain.transport import DeliveryState
 from hub.ports.records import Change, DocumentRecord, EvidenceRow, Hint, NewEvent, NewTask
 from hub.ports.unit_of_work import KeyClaim, Transaction
 from hub.services.access import Caller
-from hub.services.business_effects import effects_of
+from hub.services.business_effects import RECALL, effects_of
+from hub.services.evidence import evidence_body
 from hub.services.intake_plan import Facts, Plan
 from hub.services.kit import Kit
 from hub.services.receive import Received
 from hub.services.rendition import STRICT_DIALECT
+from hub.services.withdrawal import withdraw, withdrawable
 
 UPDATE_DOC_TYPE: Final = 2
 VERIFY: Final = "verify"
@@ -56,6 +56,7 @@ class IntakeCommit:
     """Writes an accepted message."""
 
     def __init__(self, kit: Kit) -> None:
+        self._kit = kit
         self._uow = kit.uow
         self._sealer = kit.sealer
         self._journal = kit.journal
@@ -149,6 +150,9 @@ class IntakeCommit:
         ready = [d for d in plan.deliveries if d.state is DeliveryState.QUEUED and d.parked_until is None]
         hints += [Hint(topic="inbox", ref=d.system_id) for d in ready]
         evidence, told = self._undeliverable(document, plan.undeliverable)
+        withdrawn = await self._withdrawn_by(tx, plan)
+        if withdrawn:
+            return replace(withdrawn, events=[*events, *told, *withdrawn.events])
         moved, effects = await effects_of(tx, self._journal, document, plan.concerned, at=at)
         return Change(
             deliveries=moved,
@@ -157,6 +161,24 @@ class IntakeCommit:
             evidence=evidence,
             tasks=tasks,
         )
+
+    async def _withdrawn_by(self, tx: Transaction, plan: Plan) -> Change:
+        # A recall (13) of what has not left the hub: the document is withdrawn, and the recipient, who
+        # never saw it, is not asked for it.
+        message = plan.document
+        if message.status_code != RECALL or message.refers_to is None:
+            return Change()
+        recalled = await tx.documents.get(message.refers_to)
+        rows = await tx.deliveries.lock_of_document(message.refers_to)
+        still_here = withdrawable(d for d in rows if d.unit_id in plan.concerned)
+        if recalled is None or not still_here:
+            return Change()
+        reason = plan.text.description or RECALL
+        change = withdraw(self._kit, recalled, still_here, reason=reason, now=message.accepted_at)
+        own = [
+            replace(d, state=DeliveryState.WITHDRAWN, ended_at=message.accepted_at) for d in plan.deliveries
+        ]
+        return replace(change, deliveries=[*change.deliveries, *own])
 
     def _accepted(self, document: DocumentRecord) -> NewEvent:
         kind = (
@@ -227,25 +249,6 @@ class IntakeCommit:
         jws = self._sealer.seal(body).encode()
         # Kept and sent exactly so: the readable receipt and the seal over its canonical bytes.
         return b'{"jws":"' + jws + b'","receipt":' + body + b"}"
-
-
-def evidence_body(
-    hub_code: str, kind: str, document: DocumentRecord, facts: Mapping[str, Json], *, at: datetime
-) -> bytes:
-    """Return the canonical JSON of a statement by the hub about a document."""
-    return canonical_json(
-        {
-            "version": 1,
-            "kind": kind,
-            "hub": hub_code,
-            "document_id": str(document.id),
-            "document_no": document.document_no,
-            "from": document.from_code,
-            "sha256": document.sha256.hex(),
-            "at": rfc3339(at),
-            **facts,
-        }
-    )
 
 
 def _document_key(facts: Facts, from_unit: str) -> DocumentKey | None:

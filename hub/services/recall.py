@@ -11,26 +11,22 @@ Said again with the same reason and time, a recall gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import orjson
 
 from hub.domain.business import StatusCode
-from hub.domain.events import EventKind, EventValue
 from hub.domain.ids import normalise_code
-from hub.domain.jcs import Json
 from hub.domain.problems import Refusal
-from hub.domain.transport import DeliveryEvent, DeliveryState, advance, may_withdraw
-from hub.ports.records import Change, DeliveryRecord, DocumentRecord, EvidenceRow, NewEvent
-from hub.ports.unit_of_work import Transaction
+from hub.domain.transport import DeliveryState
+from hub.ports.records import DeliveryRecord, DocumentRecord
 from hub.services.access import Caller
 from hub.services.follow import FollowService
-from hub.services.intake_commit import evidence_body
 from hub.services.kit import Kit
 from hub.services.statuses import StatusOrder, StatusService
+from hub.services.withdrawal import withdraw, withdrawable
 
 # Where nothing is left to take back.
 _OVER = frozenset({DeliveryState.REFUSED, DeliveryState.REJECTED})
@@ -93,41 +89,10 @@ class RecallService:
         async with self._kit.uow.begin() as tx:
             rows = [d for d in await tx.deliveries.lock_of_document(document.id) if d.id in wanted]
             already = {d.id for d in rows if d.state is DeliveryState.WITHDRAWN}
-            open_rows = [d for d in rows if may_withdraw(d.state, body_may_have_left=d.lease_token > 0)]
-            if open_rows:
-                await self._record(tx, document, open_rows, reason)
+            open_rows = withdrawable(rows)
+            now = await tx.deliveries.hub_time()
+            await tx.record(withdraw(self._kit, document, open_rows, reason=reason.strip(), now=now))
         return already | {d.id for d in open_rows}
-
-    async def _record(
-        self, tx: Transaction, document: DocumentRecord, rows: Sequence[DeliveryRecord], reason: str
-    ) -> None:
-        now = await tx.deliveries.hub_time()
-        moved: list[DeliveryRecord] = []
-        events: list[NewEvent] = []
-        evidence: list[EvidenceRow] = []
-        for row in rows:
-            ended = replace(row, state=advance(row.state, DeliveryEvent.WITHDRAW), ended_at=now)
-            statement = self._statement(document, ended, now)
-            facts: dict[str, EventValue] = {"related": statement.id}
-            moved.append(ended)
-            evidence.append(statement)
-            events.append(
-                self._kit.journal.delivery(
-                    EventKind.DELIVERY_WITHDRAWN, ended, at=now, facts=facts, reason=reason.strip()
-                )
-            )
-        await tx.record(Change(deliveries=moved, events=events, evidence=evidence))
-
-    def _statement(self, document: DocumentRecord, row: DeliveryRecord, now: datetime) -> EvidenceRow:
-        facts: dict[str, Json] = {"delivery_id": str(row.id), "recipient": row.unit_id, "body_sent": False}
-        body = evidence_body(self._kit.hub_code, "withdrawal", document, facts, at=now)
-        return EvidenceRow(
-            id=self._kit.ids.new(),
-            document_id=document.id,
-            delivery_id=row.id,
-            kind="withdrawal",
-            body=self._kit.sealer.seal(body).encode(),
-        )
 
     async def _ask(self, caller: Caller, order: RecallOrder, delivery: DeliveryRecord) -> RecallOutcome:
         status = StatusOrder(

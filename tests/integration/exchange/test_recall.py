@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.hub import A, Answer, B, C, HubUnderTest, Peer
-from tests.support.messages import letter
+from tests.support.messages import letter, status
 
 AT = "2026-11-02T02:00:00Z"
 
@@ -111,5 +111,22 @@ async def test_a_document_recalled_before_its_verification_is_never_offered(
 ) -> None:
     document_id = (await a.accepted(letter(A, B))).document_id
     assert results(await recall(a, document_id)) == {B: "withdrawn"}
+    await hub.settle()
+    assert await b.inbox() == []
+
+
+async def test_a_recall_message_withdraws_what_has_not_left(hub: HubUnderTest, a: Peer, b: Peer) -> None:
+    document_id = (await a.accepted(letter(A, B, number=5))).document_id
+    await hub.settle()
+    await a.accepted(status(A, "13", about=(A, 5), to=B, text="gửi nhầm"))
+    await hub.settle()
+    (delivery,) = (await a.show(document_id))["deliveries"]
+    assert (delivery["state"], delivery["business_state"]) == ("withdrawn", "sent")
+
+
+async def test_who_never_saw_a_document_is_not_asked_for_it(hub: HubUnderTest, a: Peer, b: Peer) -> None:
+    await a.accepted(letter(A, B, number=5))
+    await hub.settle()
+    await a.accepted(status(A, "13", about=(A, 5), to=B, text="gửi nhầm"))
     await hub.settle()
     assert await b.inbox() == []
