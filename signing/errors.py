@@ -4,6 +4,7 @@
     ├── UsageError                    what the caller asked cannot be done (exit code 3)
     ├── CredentialUnusable            a key or certificate that cannot be used
     ├── DocumentRefused               the document must not or cannot be signed
+    ├── SigningFailed                 what was made does not verify and is not handed out
     └── PkiDamaged                    a development PKI folder that cannot be read
 
 `InputRefused` is internal: hostile or broken input found while examining a file; it always ends as a finding.
@@ -41,6 +42,16 @@ class DocumentRefused(SigningError):
     """The document must not be signed: locked, encrypted, not a PDF."""
 
     code = "document_refused"
+
+
+class SigningFailed(SigningError):
+    """A signature was made that the second engine does not pass; it is thrown away."""
+
+    code = "signature_not_verified"
+
+    def __init__(self, message: str, *, code: str | None = None, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, code=code)
+        self.findings = findings
 
 
 class PkiDamaged(SigningError):

@@ -2,9 +2,9 @@
 
 Signing only appends: no input byte changes, the cross-reference form and /ID stay, metadata is not
 rewritten, earlier signatures keep their verdicts. Never certifying unless asked: those who sign later must
-be able to add their fields. Refused: what an earlier signature has locked (DocMDP P=1), encrypted files,
-XFA forms, files that are no PDF. The key is an object loaded once (`Credential`) and /Contents has a fixed
-reserve, so there is no dry run.
+be able to add their fields. What earlier signatures forbid is refused, and what was made is verified by a
+second engine before it is handed out (`signing.pdf_rules`). The key is an object loaded once (`Credential`)
+and /Contents has a fixed reserve, so there is no dry run.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ import io
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.general import SigningError as LibrarySigningError
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.timestamps import TimeStamper
-from pyhanko.sign.validation import read_certification_data
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from signing.appearance import Appearance, above_name, draw, over_left_third
 from signing.credentials import Credential
-from signing.errors import DocumentRefused, SigningError
+from signing.errors import DocumentRefused, SigningFailed
+from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
+from signing.pdf_structure import BROKEN_PDF
 from signing.report import Role
 
 RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
@@ -54,6 +53,8 @@ class SignatureOptions:
     certify: bool = False
     plain_pkcs7: bool = False
     timestamper: TimeStamper | None = None
+    force: bool = False
+    """Sign although the file's last signature is TOTAL-FAILED."""
 
 
 class _KeySigner(signers.Signer):
@@ -119,7 +120,7 @@ def sign_pdf(
     chosen = options or SignatureOptions()
     try:
         return asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=chosen))
-    except (PdfError, LibrarySigningError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*BROKEN_PDF, LibrarySigningError) as error:
         raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
 
 
@@ -150,8 +151,10 @@ async def _sign(
     options: SignatureOptions,
 ) -> bytes:
     writer = _AppendOnlyWriter(io.BytesIO(pdf), strict=False)
-    _refuse_unsignable(writer.prev)
+    refuse_unsignable(writer.prev)
     name = options.field_name or _free_name(writer.prev)
+    role = appearance.role if appearance is not None else None
+    before = refuse_against_signatures(pdf, field=name, role=role, force=options.force)
     signer = signers.PdfSigner(
         _metadata(name, options),
         signer=_KeySigner(credential),
@@ -172,7 +175,8 @@ async def _sign(
     out.seek(0)
     made: bytes = out.read()
     if not made.startswith(pdf):
-        raise SigningError("signing would have changed existing bytes", code="not_appended")
+        raise SigningFailed("signing would have changed existing bytes", code="not_appended")
+    look_again(made, field=name, before=before)
     return made
 
 
@@ -217,17 +221,3 @@ def _free_name(reader: PdfFileReader) -> str:
     while f"Signature{number}" in taken:
         number += 1
     return f"Signature{number}"
-
-
-def _refuse_unsignable(reader: PdfFileReader) -> None:
-    if reader.encrypted:
-        raise DocumentRefused("the PDF is encrypted", code="pdf_encrypted")
-    try:
-        form: Any = reader.root["/AcroForm"]
-    except KeyError:
-        form = {}
-    if "/XFA" in form:
-        raise DocumentRefused("XFA forms cannot be signed", code="pdf_xfa")
-    certification = read_certification_data(reader)
-    if certification is not None and certification.permission is fields.MDPPerm.NO_CHANGES:
-        raise DocumentRefused("an earlier signature forbids any change", code="pdf_locked")

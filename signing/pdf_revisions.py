@@ -79,7 +79,7 @@ class RevisionJudge:
         if since.level > allowed:
             judgement.fail(failed, Code.CHANGES_FORBIDDEN, detail=f"DocMDP P={signature.docmdp or '-'}")
             return Changes.FORBIDDEN
-        locked = sorted(f for f in since.fields if _is_locked(signature, f))
+        locked = sorted(f for f in since.fields if is_locked(signature, f))
         if locked:
             judgement.fail(failed, Code.CHANGES_FORBIDDEN, detail=f"FieldMDP: {', '.join(locked)[:80]}")
             return Changes.FORBIDDEN
@@ -137,7 +137,8 @@ def _note_permitted(since: ChangesSince, later: list[PdfSignature], judgement: J
         judgement.note(Code.CHANGES_PERMITTED)
 
 
-def _is_locked(signature: PdfSignature, name: str) -> bool:
+def is_locked(signature: PdfSignature, name: str) -> bool:
+    """Whether the signature's FieldMDP forbids changes to the field of that name."""
     if signature.locked is None:
         return False
     action, names = signature.locked
