@@ -12,7 +12,7 @@ from aiohttp import web
 from hub import __version__
 from hub.web import body, openapi
 from hub.web.keys import SERVICES, STOPPING, UNDER_WAY, Services, UnderWay
-from hub.web.middleware import trace
+from hub.web.middleware import add_headers, trace
 from hub.web.routes import OPERATIONS, Handler
 
 _STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css"}
@@ -24,6 +24,7 @@ def create_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[STOPPING] = asyncio.Event()
     app[UNDER_WAY] = UnderWay()
+    app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_stop)
     for operation in OPERATIONS:
         app.router.add_route(

@@ -13,7 +13,6 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from pydantic import ValidationError
 
 from hub.domain.problems import HubError, Refusal
 from hub.ports.blobs import BlobDamaged, BlobMissing, BlobStoreError
@@ -28,6 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 TRACE_HEADER: Final = "X-Trace-Id"
 TRACE_BYTES: Final = 12
+TRACE_ID: Final = web.RequestKey("trace_id", str)
 TRY_AGAIN_S: Final = 5
 
 SECURITY_HEADERS: Final = {
@@ -39,20 +39,23 @@ SECURITY_HEADERS: Final = {
 }
 
 
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Give every answer its trace id and the security headers, streams too: called before a head is sent."""
+    response.headers[TRACE_HEADER] = request.get(TRACE_ID, "")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
 @web.middleware
 async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the call an id, turn errors into problems, log one line."""
-    trace_id = secrets.token_hex(TRACE_BYTES)
+    trace_id = request[TRACE_ID] = secrets.token_hex(TRACE_BYTES)
     started = time.perf_counter()
     under_way = request.app[UNDER_WAY].one()
     with under_way, structlog.contextvars.bound_contextvars(trace_id=trace_id):
         response = await _answer(request, handler, trace_id)
-        if not response.prepared:
-            response.headers[TRACE_HEADER] = trace_id
-            for name, value in SECURITY_HEADERS.items():
-                response.headers.setdefault(name, value)
-            if request.app[STOPPING].is_set():
-                response.force_close()  # the next call goes to another node, or to the next life of this one
+        if not response.prepared and request.app[STOPPING].is_set():
+            response.force_close()  # the next call goes to another node, or to the next life of this one
         _observe(request, response, time.perf_counter() - started)
     return response
 
@@ -68,10 +71,13 @@ def _observe(request: web.Request, response: web.StreamResponse, seconds: float)
 
 
 async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:
+    kept: dict[str, str] = {}
     try:
         return await handler(request)
     except web.HTTPException as error:
         problem = _from_http(error)
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            kept["Allow"] = ", ".join(sorted(error.allowed_methods))
         if problem is None:
             raise
     except HubError as error:
@@ -79,6 +85,7 @@ async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.
     except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a problem
         problem = _from_failure(request, error)
     response = problem_response(problem, language=language_of(request), trace_id=trace_id)
+    response.headers.update(kept)
     if is_held_back(request):
         # Whether its body still comes is the client's choice: what follows on this connection is unclear.
         response.force_close()
@@ -103,8 +110,6 @@ def _from_failure(request: web.Request, error: Exception) -> HubError:
     if isinstance(error, DatabaseUnavailable | CommitUnknown):
         log.error("database_unavailable", error=type(error).__name__)
         return HubError("database_unavailable", retry_after=TRY_AGAIN_S)
-    if isinstance(error, ValidationError):
-        return Refusal("bad_request", params={"field": ".".join(str(p) for p in error.errors()[0]["loc"])})
     if isinstance(error, web.RequestPayloadError | ConnectionError):
         return Refusal("body_cut")
     if isinstance(error, BlobMissing | BlobDamaged):

@@ -57,6 +57,7 @@ _CONTENT = (
     "business_type_unknown",
     "base64_invalid",
     "archive_unsafe",
+    "message_too_large",
     "attachment_shape_unknown",
     "attachment_too_large",
     "too_many_attachments",

@@ -18,7 +18,7 @@ from hub.domain.problems import Refusal
 from hub.services.access import Caller
 from hub.services.compose import Change, DocumentOrder, FilePart, Quoted, SignedBy
 from hub.services.intake import Submitted
-from hub.web.api.parameters import JSON_MAX, idempotency_key
+from hub.web.api.parameters import JSON_MAX, checked, idempotency_key
 from hub.web.body import invite
 from hub.web.keys import SERVICES, Services
 from hub.web.models import DocumentMetadata
@@ -98,7 +98,7 @@ async def _metadata(part: BodyPartReader) -> DocumentMetadata:
         parsed: object = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Refusal("parts_invalid", params={"part": METADATA}) from None
-    return DocumentMetadata.model_validate(parsed)
+    return checked(DocumentMetadata, parsed)
 
 
 async def _save(part: BodyPartReader, path: Path, left: int) -> int:

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from hub.domain.problems import Refusal
 from hub.web.body import stream
 from hub.web.keys import SERVICES
 
 IDEMPOTENCY_KEY_MAX: Final = 200
+DIGITS_MAX: Final = 20
 JSON_MAX: Final = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,7 +51,7 @@ def integer(request: web.Request, name: str, *, default: int, least: int, most: 
     text = request.query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)):
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS_MAX:
         raise Refusal("bad_request", params={"field": name})
     return min(max(int(text), least), most)
 
@@ -70,4 +71,13 @@ async def json_body(request: web.Request, model: type[M], *, optional: bool = Fa
         parsed: object = orjson.loads(raw or b"{}")
     except orjson.JSONDecodeError:
         raise Refusal("bad_request", params={"field": "body"}) from None
-    return model.model_validate(parsed)
+    return checked(model, parsed)
+
+
+def checked(model: type[M], parsed: object) -> M:
+    """Return what a client sent as a model; raises Refusal `bad_request` naming the first wrong field."""
+    try:
+        return model.model_validate(parsed)
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise Refusal("bad_request", params={"field": field or "body"}) from None
