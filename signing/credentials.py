@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asn1crypto import pem, x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -37,6 +38,14 @@ class Credential:
     def name(self) -> str:
         """The holder's name."""
         return common_name(self.certificate)
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature value over the data: SHA-256 with PKCS#1 v1.5 or ECDSA (DER), or Ed25519."""
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        if isinstance(self.key, ec.EllipticCurvePrivateKey):
+            return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return self.key.sign(data)
 
     @classmethod
     def from_pem(cls, blob: bytes, *, passphrase: bytes | None = None) -> Credential:

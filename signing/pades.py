@@ -15,8 +15,6 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -64,14 +62,10 @@ class _KeySigner(signers.Signer):
         store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         store.register_multiple(credential.chain)
         super().__init__(signing_cert=credential.certificate, cert_registry=store, embed_roots=False)
-        self._key = credential.key
+        self._credential = credential
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        if isinstance(self._key, ec.EllipticCurvePrivateKey):
-            return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
-        return self._key.sign(data)
+        return self._credential.sign(data)
 
 
 class _AppendOnlyWriter(IncrementalPdfFileWriter):
