@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
-from collections.abc import AsyncIterator
+import random
+import re
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -62,6 +65,21 @@ class Letters:
         )
 
 
+CONTENT: Final = re.compile(rb"(<edXML:ContentTransferEncoded[^>]*>)[^<]*")
+PIECE: Final = 48 * 1024  # whole groups of three bytes
+
+
+def with_noise(message: bytes, pieces: int, *, seed: int = 1) -> Iterator[bytes]:
+    """The message with so many pieces of noise as its attachment, bit by bit."""
+    found = CONTENT.search(message)
+    assert found is not None
+    yield message[: found.end(1)]
+    noise = random.Random(seed)
+    for _ in range(pieces):
+        yield base64.b64encode(noise.randbytes(PIECE))
+    yield message[found.end() :]
+
+
 @asynccontextmanager
 async def connected(hub: Hub, home: Home, *roles: Role) -> AsyncIterator[list[HubClient]]:
     """Give a client of each role."""
@@ -111,6 +129,8 @@ async def problem_of(response: aiohttp.ClientResponse) -> tuple[int, str]:
 
 
 __all__ = [
+    "CONTENT",
+    "PIECE",
     "RECIPIENT",
     "SENDER",
     "SENDERS",
@@ -120,5 +140,6 @@ __all__ = [
     "bearer",
     "connected",
     "problem_of",
+    "with_noise",
     "work_inbox",
 ]

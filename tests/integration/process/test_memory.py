@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import random
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
 
 from hub.domain.limits import MIB
-from tests.integration.process.kit import RECIPIENT, SENDER, Letters, bearer, connected
+from tests.integration.process.kit import PIECE, RECIPIENT, SENDER, Letters, bearer, connected, with_noise
 from tests.support.process import Home, memory, reset_high_water_mark, until
 
-PIECE = 48 * 1024  # whole groups of three bytes
 PIECES = 1_018
 ATTACHMENT = PIECE * PIECES
 GROWTH_MAX = 100 * MIB
-CONTENT = re.compile(rb"(<edXML:ContentTransferEncoded[^>]*>)[^<]*")
-
-
-def with_random_attachment(message: bytes, seed: int) -> Iterator[bytes]:
-    """The message with 50 MB of noise as its attachment, piece by piece."""
-    found = CONTENT.search(message)
-    assert found is not None
-    yield message[: found.end(1)]
-    noise = random.Random(seed)
-    for _ in range(PIECES):
-        yield base64.b64encode(noise.randbytes(PIECE))
-    yield message[found.end() :]
 
 
 # A blank line before the prolog is mended: the recipient gets a strict rendition.
@@ -42,7 +26,7 @@ async def test_fifty_megabytes_reach_their_recipient_in_constant_memory(
     message, sent = junk + letters.new(), hashlib.sha256()
 
     async def body() -> AsyncIterator[bytes]:
-        for piece in with_random_attachment(message, seed=1):
+        for piece in with_noise(message, PIECES):
             sent.update(piece)
             yield piece
 

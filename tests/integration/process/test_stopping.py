@@ -154,7 +154,7 @@ async def test_a_demo_that_is_stopped_leaves_nothing_running(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
-@pytest.mark.parametrize("arguments", [("demo", "--once"), ("demo",), ("serve",)], ids="-".join)
+@pytest.mark.parametrize("arguments", [("demo", "--once"), ("serve",)], ids="-".join)
 async def test_a_hub_interrupted_while_it_starts_leaves_nothing_running(
     home: Home, arguments: tuple[str, ...], number: signal.Signals
 ) -> None:
