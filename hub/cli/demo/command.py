@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
-import aiohttp
 import typer
 
-from adapters.simulator.client import Problem
-from adapters.simulator.dms import Letter, SimulatedDms
-from hub.cli.demo.cast import COMMUNE, DISTRICT, ROLES
-from hub.cli.demo.checks import Checks
-from hub.cli.demo.scenario import Scenario
-from hub.cli.demo.stage import Stage, demo_settings, set_stage
-from hub.cli.demo.timeline import LiveTimeline
 from hub.cli.node import HomeOption, PortOption
-from hub.config import Settings
 from hub.observability import logging
-
-LETTER_EVERY_S: Final = 20.0
-AFTER_ERROR_S: Final = 2.0
 
 
 def demo(
@@ -34,91 +17,10 @@ def demo(
     port: PortOption = None,
 ) -> None:
     """Chạy thử cả tỉnh trên một máy: trục, xã, huyện, sở (a whole province on one machine)."""
+    # Simulated systems draw and sign letters: no other command should pay for those imports.
+    from hub.cli.demo import performance  # noqa: PLC0415
+    from hub.cli.demo.stage import demo_settings  # noqa: PLC0415
+
     settings = demo_settings(home, port)
     logging.configure(level="error", form=settings.log_format)
-    raise typer.Exit(asyncio.run(_once(settings) if once else _forever(settings)))
-
-
-async def _once(settings: Settings) -> int:
-    started = time.monotonic()
-    checks = Checks()
-    print("Liên thông – kịch bản thử: xã → huyện → sở, và các trường hợp phải từ chối")
-    async with set_stage(settings) as stage:
-        _introduce(stage)
-        async with _timeline(stage):
-            await Scenario(stage, checks).perform()
-    seconds = time.monotonic() - started
-    if checks.failed:
-        print(f"\nKHÔNG ĐẠT: {len(checks.failed)} điểm sai, {checks.passed} điểm đúng, {seconds:.1f} s")
-        for text in checks.failed:
-            print(f"   ✗ {text}")
-        return 1
-    print(f"\nĐẠT: {checks.passed} điểm đúng, {seconds:.1f} s")
-    return 0
-
-
-async def _forever(settings: Settings) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with set_stage(settings) as stage:
-        _introduce(stage)
-        print("\nDòng thời gian (Ctrl-C để dừng; dữ liệu được giữ lại):\n")
-        async with _timeline(stage), asyncio.TaskGroup() as group:
-            players = [group.create_task(_receive(stage.system(role)), name=role.key) for role in ROLES]
-            players.append(group.create_task(_write_letters(stage), name="letters"))
-            await stop.wait()
-            for player in players:
-                player.cancel()
-    print("\nĐã dừng. Chạy lại `lienthong demo` để tiếp tục.")
-    return 0
-
-
-def _introduce(stage: Stage) -> None:
-    print(f"\nTrục:      {stage.url}   (OpenAPI: {stage.url}/api/openapi.json)")
-    print(f"Thư mục:   {stage.home}")
-    for role in ROLES:
-        print(f"{role.system:<22} {role.unit.code:<15} khóa API {stage.keys[role.system]}")
-    key = stage.keys[DISTRICT.system]
-    print(f'Thử:       curl -H "Authorization: Bearer {key}" "{stage.url}/api/v1/inbox"')
-
-
-@asynccontextmanager
-async def _timeline(stage: Stage) -> AsyncIterator[None]:
-    timeline = LiveTimeline([system.client for system in stage.systems.values()])
-    await timeline.skip_past()
-    async with asyncio.TaskGroup() as group:
-        printing = group.create_task(timeline.run(), name="timeline")
-        try:
-            yield
-        finally:
-            printing.cancel()
-
-
-async def _receive(system: SimulatedDms) -> None:
-    # A DMS that takes what comes, says "arrived" and, for documents, "accepted".
-    while True:
-        try:
-            for received in await system.receive():
-                if received.offer["kind"] == "document":
-                    for code in ("01", "03"):
-                        await system.client.status(received.offer["document_id"], code, at=datetime.now(UTC))
-        except (Problem, aiohttp.ClientError, TimeoutError):
-            await asyncio.sleep(AFTER_ERROR_S)
-
-
-async def _write_letters(stage: Stage) -> None:
-    number = int(time.time()) % 10_000_000 * 10
-    commune, district = stage.system(COMMUNE), stage.system(DISTRICT)
-    while True:
-        number += 1
-        letter = Letter(
-            number=number,
-            subject=f"V/v báo cáo công tác ngày {datetime.now(UTC):%d/%m/%Y}",
-            paragraphs=("Đơn vị báo cáo tình hình trong ngày.", "Kính đề nghị quý cơ quan theo dõi."),
-            to=(district.unit,),
-        )
-        with suppress(Problem, aiohttp.ClientError, TimeoutError):
-            await commune.send(letter, now=datetime.now(UTC))
-        await asyncio.sleep(LETTER_EVERY_S)
+    raise typer.Exit(asyncio.run(performance.once(settings) if once else performance.forever(settings)))

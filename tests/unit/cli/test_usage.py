@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -230,3 +231,13 @@ def test_an_unknown_language_of_validate_is_a_usage_error(run: Run, tmp_path: Pa
     file = tmp_path / "a.edxml"
     file.write_bytes(b"<a/>")
     assert run("validate", "--lang", "fr", str(file)).code == 3
+
+
+def test_no_command_pays_for_what_only_the_demo_draws_with() -> None:
+    looked = subprocess.run(
+        [sys.executable, "-c", "import sys, hub.cli; print('reportlab' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert looked.stdout == "False\n"
