@@ -329,6 +329,7 @@ class HubUnderTest:
 
     async def holds_nothing(self) -> bool:
         """Whether no message left anything: no row of any kind, no blob, no spool."""
+        tables: tuple[str, ...]
         tables = ("document", "document_text", "delivery", "event", "task", "outbox", "intake_key")
         tables += ("idempotency_key", "document_key", "evidence")
         rows = sum([await self.count(table) for table in tables])
@@ -426,7 +427,7 @@ async def hub_on(
         stack.callback(blobs.close)
         bell = Bell()
         uow = PgUnitOfWork(watch(pool) if watch else pool, on_commit=bell.ring)
-        chosen = verifier or FakeVerifier()
+        chosen: Any = verifier or FakeVerifier()
         hub = await bootstrap._assemble(settings, uow=uow, blobs=blobs, verifier=chosen, bell=bell, dsn=dsn)
         registry = RegistryService(PgUnitOfWork(pool), bootstrap._ids(), frozenset({"H09"}))
         await registry.replace_directory(agencies)

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,11 @@ BODY = (
 )
 
 
+def _rsa(credential: Credential) -> RSAPrivateKey:
+    assert isinstance(credential.key, RSAPrivateKey)  # the development PKI issues RSA keys
+    return credential.key
+
+
 def _pem(credential: Credential) -> str:
     certificates = [credential.certificate, *credential.chain]
     return "".join(
@@ -40,7 +46,7 @@ def _pem(credential: Credential) -> str:
 @pytest.fixture(scope="module")
 def signed(office: Office) -> bytes:
     signer = XMLSigner(method=methods.enveloped, c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#")
-    root = signer.sign(etree.fromstring(BODY), key=office.person.key, cert=_pem(office.person))
+    root = signer.sign(etree.fromstring(BODY), key=_rsa(office.person), cert=_pem(office.person))
     return bytes(etree.tostring(root))
 
 
@@ -51,7 +57,7 @@ def xades(office: Office) -> bytes:
         digest_algorithm=DigestAlgorithm.SHA256,
         c14n_algorithm="http://www.w3.org/2006/12/xml-c14n11",
     )
-    root = signer.sign(etree.fromstring(BODY), key=office.person.key, cert=_pem(office.person))
+    root = signer.sign(etree.fromstring(BODY), key=_rsa(office.person), cert=_pem(office.person))
     return bytes(etree.tostring(root))
 
 
@@ -111,7 +117,7 @@ def test_a_signature_moved_around_foreign_content_covers_a_part_only(office: Off
     signer = XMLSigner(method=methods.enveloped, c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#")
     root = etree.fromstring("<list xmlns='urn:x'><a Id='one'>1</a><b>2</b></list>")
     made = signer.sign(
-        root, key=office.person.key, cert=_pem(office.person), reference_uri="one", id_attribute="Id"
+        root, key=_rsa(office.person), cert=_pem(office.person), reference_uri="one", id_attribute="Id"
     )
     report = _judge(bytes(etree.tostring(made)))
     assert report.indication is not Indication.TOTAL_PASSED
@@ -155,10 +161,12 @@ def test_xml_without_signature_says_so() -> None:
 def test_a_bare_key_names_nobody(office: Office) -> None:
     signer = XMLSigner(method=methods.enveloped, c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#")
     root = signer.sign(
-        etree.fromstring(BODY), key=office.person.key, cert=_pem(office.person), always_add_key_value=True
+        etree.fromstring(BODY), key=_rsa(office.person), cert=_pem(office.person), always_add_key_value=True
     )
     for data in list(root.iter(f"{{{DS}}}X509Data")):
-        data.getparent().remove(data)
+        parent = data.getparent()
+        assert parent is not None
+        parent.remove(data)
     report = _judge(bytes(etree.tostring(root)))
     assert report.sub_indication is SubIndication.NO_SIGNING_CERTIFICATE_FOUND
     assert report.signatures[0].intact
