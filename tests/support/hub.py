@@ -34,7 +34,7 @@ from hub.services.registry import RegistryService
 from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
-from hub.web.keys import SERVICES, Services
+from hub.web.keys import SERVICES, UNDER_WAY, Services
 from hub.workers.loops import Bell, Motions
 from signing.report import (
     CertificateKind,
@@ -52,6 +52,10 @@ LOCKED, MERGED, MERGED_TOO, ALONE = "000.00.04.H09", "000.00.05.H09", "000.00.08
 B_SECOND = "000.00.07.H09"
 UNKNOWN, OUTSIDE = "000.00.99.H09", "000.00.01.G22"
 LONG_AGO = date(2025, 7, 1)
+MESSAGE_TABLES: Final = (
+    *("document", "document_text", "delivery", "event", "task", "outbox"),
+    *("intake_key", "idempotency_key", "document_key", "evidence"),
+)
 RAW_XML: Final = {"Content-Type": "application/xml"}
 
 
@@ -170,6 +174,7 @@ class Peer:
     session: ClientSession
     url: str
     caller: Caller
+    app: web.Application
 
     async def call(self, method: str, path: str, **options: Any) -> Answer:
         """Make one call; `headers` given come on top of the key."""
@@ -220,8 +225,8 @@ class Peer:
         """Fetch the bytes under a lease, and wait until the hub has recorded the hand-over."""
         path = f"/api/v1/inbox/{delivery_id}/content"
         fetched = await self.call("GET", path, params={"lease_token": str(token)})
-        # The record follows the last byte; the next call on this connection follows the record.
-        await self.call("GET", "/healthz")
+        # The record follows the last byte: it is there when the call has ended also in the hub.
+        assert await self.app[UNDER_WAY].ended(20)
         return fetched
 
     async def take(self, delivery_id: str) -> Answer:
@@ -284,7 +289,7 @@ class HubUnderTest:
 
     def peer(self, name: str, key: str, caller: Caller) -> Peer:
         """A connection with a given key."""
-        peer = Peer(name=name, key=key, session=self.session, url=self.url, caller=caller)
+        peer = Peer(name=name, key=key, session=self.session, url=self.url, caller=caller, app=self.app)
         self.systems[name] = peer
         return peer
 
@@ -329,10 +334,7 @@ class HubUnderTest:
 
     async def holds_nothing(self) -> bool:
         """Whether no message left anything: no row of any kind, no blob, no spool."""
-        tables: tuple[str, ...]
-        tables = ("document", "document_text", "delivery", "event", "task", "outbox", "intake_key")
-        tables += ("idempotency_key", "document_key", "evidence")
-        rows = sum([await self.count(table) for table in tables])
+        rows = sum([await self.count(table) for table in MESSAGE_TABLES])
         return not rows and not await self.stored_blobs() and not self.spools()
 
 

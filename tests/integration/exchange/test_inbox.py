@@ -351,7 +351,7 @@ async def test_within_a_lane_letters_are_offered_in_the_order_of_acceptance(
     assert [offer["document_no"] for offer in await b.inbox()] == [number_of(A, n) for n in range(5)]
 
 
-@pytest.mark.parametrize("change", ["revoke", "update", "replace", "recall"])
+@pytest.mark.parametrize("change", ["revoke", "update", "replace"])
 async def test_what_refers_to_a_letter_is_not_offered_before_the_letter(
     hub: HubUnderTest, a: Peer, b: Peer, change: str
 ) -> None:
@@ -360,7 +360,6 @@ async def test_what_refers_to_a_letter_is_not_offered_before_the_letter(
         "revoke": revocation(A, B, of=1, number=2),
         "update": update(A, B, number=1),
         "replace": replacement(A, B, of=1, number=2),
-        "recall": status(A, "13", about=(A, 1), to=B, text="gửi nhầm"),
     }[change]
     await a.accepted(later)
     await hub.settle()
@@ -373,6 +372,17 @@ async def test_what_refers_to_a_letter_is_not_offered_before_the_letter(
     await b.content(first, token)
     assert await b.only() == waiting
     assert (await b.take(waiting)).raw == later
+
+
+async def test_a_recall_of_a_letter_that_may_have_left_comes_after_the_letter(
+    hub: HubUnderTest, a: Peer, b: Peer, delivery: str
+) -> None:
+    token = await b.lease(delivery)
+    recall = status(A, "13", about=(A, 1), to=B, text="gửi nhầm")
+    await a.accepted(recall)
+    assert await b.inbox() == []
+    await b.content(delivery, token)
+    assert (await b.take(await b.only())).raw == recall
 
 
 async def test_what_refers_to_a_letter_that_has_ended_is_offered(

@@ -18,7 +18,7 @@ from hub.services.receive import BATCH_BYTES, FEED_BYTES, receive
 from hub.services.rendition import render
 from schemas.edxml.split import EdxmlSplitter
 from schemas.limits import DEFAULT_LIMITS
-from tests.support.hub import A, B, C, FaultyPool, HubUnderTest, Peer, at_once, hub_on, sha256
+from tests.support.hub import A, Answer, B, C, FaultyPool, HubUnderTest, Peer, at_once, hub_on, sha256
 from tests.support.messages import PDF, letter
 
 ONLY_UNPREFIXED = ("qcvn-default-ns",)
@@ -201,6 +201,14 @@ async def test_pain_6_every_hand_over_has_the_same_delivery_id(hub: HubUnderTest
     assert (await b.inbox())[0]["attempts"] == 3
 
 
+async def broken_off(pool: FaultyPool, peer: Peer, body: bytes, statement: int) -> Answer:
+    """Send while the n-th statement inside a transaction fails; accepted if there are fewer."""
+    pool.fail_at = statement
+    answer = await peer.send(body)
+    pool.fail_at = None
+    return answer
+
+
 async def test_pain_7_a_transaction_that_breaks_at_any_statement_leaves_nothing(
     watched: tuple[HubUnderTest, FaultyPool],
 ) -> None:
@@ -208,17 +216,11 @@ async def test_pain_7_a_transaction_that_breaks_at_any_statement_leaves_nothing(
     a, b = await hub.system("DMS A", A), await hub.system("DMS B", B)
     body = letter(A, [B, "000.00.99.H09"])
     broken_at = 0
-    while True:
-        pool.fail_at = broken_at + 1
-        answer = await a.send(body)
-        if pool.fail_at is not None:
-            break
+    while (answer := await broken_off(pool, a, body, broken_at + 1)).status != 201:
         broken_at += 1
         assert (answer.status, answer.code) == (503, "database_unavailable")
         assert await hub.holds_nothing()
     assert broken_at >= 2
-    assert answer.status == 201
-    pool.fail_at = None
     await hub.settle()
     assert await b.take_all() == [body]
 

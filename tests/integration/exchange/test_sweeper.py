@@ -133,7 +133,7 @@ async def test_a_task_whose_hint_was_lost_is_announced_again(hub: HubUnderTest, 
     async def publish(hints: object) -> None:
         rung.extend(hint.topic for hint in hints)  # type: ignore[attr-defined]
 
-    hub.motions.sweeper._broker.publish = publish  # type: ignore[method-assign, assignment]
+    hub.motions.sweeper._broker.publish = publish  # type: ignore[method-assign]
     await hub.motions.sweeper.sweep()
     assert rung == []
     await hub.later(seconds=31)

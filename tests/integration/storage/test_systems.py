@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -23,17 +24,15 @@ def uow(pool: Any) -> PgUnitOfWork:
 
 
 def dms(name: str, **fields: Any) -> SystemRecord:
-    return SystemRecord(
-        **{
-            "id": uuid4(),
-            "name": name,
-            "adapter": "rest-pull",
-            "dialects": ("a", "b"),
-            "policy": (("on_failed", "hold"), ("on_missing", "warn")),
-            "active": True,
-        }
-        | fields
+    made = SystemRecord(
+        id=uuid4(),
+        name=name,
+        adapter="rest-pull",
+        dialects=("a", "b"),
+        policy=(("on_failed", "hold"), ("on_missing", "warn")),
+        active=True,
     )
+    return dataclasses.replace(made, **fields)
 
 
 async def test_a_system_comes_back_as_it_was_put_in(uow: PgUnitOfWork) -> None:

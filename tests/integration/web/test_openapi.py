@@ -46,7 +46,7 @@ def test_every_operation_has_a_name_of_its_own_and_says_what_it_does_in_both_lan
 
 def raised_codes(folder: Path) -> set[str]:
     """The literal codes with which Refusal and HubError are made."""
-    found = set()
+    found: set[str] = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
@@ -56,7 +56,7 @@ def raised_codes(folder: Path) -> set[str]:
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
-                found.add(node.args[0].value)
+                found.add(str(node.args[0].value))
     return found
 
 
