@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asn1crypto import pem, x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
-    load_der_private_key,
     load_pem_private_key,
     pkcs12,
 )
@@ -50,14 +50,21 @@ class Credential:
     @classmethod
     def from_pem(cls, blob: bytes, *, passphrase: bytes | None = None) -> Credential:
         """Key, certificate and chain from one PEM text; the certificate that fits the key is the signer's."""
-        certificates = load_certificates(blob)
-        keys = [der for name, _, der in pem.unarmor(blob, multiple=True) if "PRIVATE KEY" in name]
-        if len(keys) != 1:
-            raise CredentialUnusable(f"expected one private key, found {len(keys)}")
         try:
-            key = load_der_private_key(keys[0], None) if passphrase is None else _pem_key(blob, passphrase)
-        except (ValueError, TypeError) as error:
-            raise CredentialUnusable("the private key cannot be read", code="credential_key") from error
+            certificates = load_certificates(blob)
+            keys = [name for name, _, _ in pem.unarmor(blob, multiple=True) if "PRIVATE KEY" in name]
+        except ValueError as error:
+            raise CredentialUnusable("the PEM text is damaged", code="credential_key") from error
+        if len(keys) != 1:
+            raise CredentialUnusable(f"expected one private key, found {len(keys)}", code="credential_key")
+        locked = keys[0].startswith("ENCRYPTED") or b"Proc-Type: 4,ENCRYPTED" in blob
+        if locked and passphrase is None:
+            raise CredentialUnusable("the private key needs a passphrase", code="credential_passphrase")
+        try:
+            key = load_pem_private_key(blob, passphrase if locked else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            code = "credential_passphrase" if locked else "credential_key"
+            raise CredentialUnusable("the private key cannot be read", code=code) from error
         return cls._fit(key, certificates)
 
     @classmethod
@@ -65,7 +72,7 @@ class Credential:
         """Key, certificate and chain from a PKCS#12 file. The passphrase is tried once."""
         try:
             key, certificate, others = pkcs12.load_key_and_certificates(blob, passphrase)
-        except ValueError as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise CredentialUnusable(
                 "wrong passphrase or damaged file", code="credential_passphrase"
             ) from error
@@ -75,14 +82,14 @@ class Credential:
         return cls._fit(key, [c for c in parsed if c is not None])
 
     @classmethod
-    def from_file(cls, path: Path, *, passphrase: bytes | None = None) -> Credential:
-        """A PEM or PKCS#12 file, told apart by its bytes."""
-        try:
-            blob = path.read_bytes()
-        except OSError as error:
-            raise CredentialUnusable(f"cannot read {path}") from error
+    def from_file(
+        cls, path: Path, *, passphrase: bytes | None = None, certificate: Path | None = None
+    ) -> Credential:
+        """A PEM or PKCS#12 file, told apart by its bytes; a PEM key's certificates may be in another file."""
+        blob = _read(path)
         if pem.detect(blob):
-            return cls.from_pem(blob, passphrase=passphrase)
+            more = b"" if certificate is None else b"\n" + _as_pem(_read(certificate))
+            return cls.from_pem(blob + more, passphrase=passphrase)
         return cls.from_pkcs12(blob, passphrase=passphrase)
 
     @classmethod
@@ -97,5 +104,16 @@ class Credential:
         raise CredentialUnusable("no certificate fits the private key", code="credential_certificate")
 
 
-def _pem_key(blob: bytes, passphrase: bytes) -> object:
-    return load_pem_private_key(blob, passphrase)
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CredentialUnusable(f"{path}: {error.strerror}") from error
+
+
+def _as_pem(blob: bytes) -> bytes:
+    try:
+        found = load_certificates(blob)
+    except ValueError:
+        found = []
+    return b"".join(pem.armor("CERTIFICATE", c.dump()) for c in found)

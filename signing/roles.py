@@ -8,9 +8,24 @@ annex's or incoming mark [NĐ 30/2020 Phụ lục I].
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from signing.report import CertificateKind, Role
 
 INITIALS_WIDTH, STAMP_SIDE, LINE_HEIGHT, TOP_BAND = 40, 80, 24, 700
+
+
+class Look(StrEnum):
+    """What may be asked for: the roles that a signature can be given."""
+
+    SIGNER = Role.SIGNER.value
+    ORGANISATION = Role.ORGANISATION.value
+    INITIALS = Role.INITIALS.value
+    NUMBER = Role.NUMBER.value
+    DATE = Role.DATE.value
+    ANNEX = Role.ANNEX.value
+    COPY = Role.COPY.value
+    INCOMING = Role.INCOMING.value
 
 
 def guess_role(

@@ -21,6 +21,7 @@ COMMANDS = (
     ("version",),
     ("validate",),
     ("verify",),
+    ("sign",),
     ("agency", "import"),
     ("agency", "export"),
     ("agency", "list"),
@@ -37,6 +38,7 @@ COMMANDS = (
 WANT_ARGUMENTS = (
     ("validate",),
     ("verify",),
+    ("sign",),
     ("agency", "import"),
     ("agency", "lock"),
     ("agency", "unlock"),

@@ -1,0 +1,115 @@
+"""What a person is told when signing is refused: a code, one sentence in Vietnamese and one in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CATALOGUE: Final[dict[str, tuple[str, str]]] = {
+    "anchor_not_found": (
+        "Không tìm thấy dòng chữ để đặt chữ ký. Chỉ rõ bằng --anchor hoặc --box.",
+        "The words beside which to sign are not in the file: give --anchor or --box.",
+    ),
+    "copy_of_signed": (
+        "Văn bản đã có chữ ký số: không sao y trên tệp này, hãy chuyển tiếp bản gốc.",
+        "The file is signed already: it is not copied but forwarded as it is.",
+    ),
+    "credential_certificate": (
+        "Không có chứng thư nào khớp với khóa bí mật. Chỉ tệp chứng thư bằng --certificate.",
+        "No certificate fits the private key: name its file with --certificate.",
+    ),
+    "credential_key": (
+        "Không dùng được khóa bí mật trong tệp này để ký.",
+        "The private key in this file cannot be used for signing.",
+    ),
+    "credential_outdated": (
+        "Chứng thư chưa có hiệu lực hoặc đã hết hạn.",
+        "The certificate is not yet valid or has expired.",
+    ),
+    "credential_passphrase": (
+        "Sai mật khẩu của khóa, hoặc tệp khóa bị hỏng.",
+        "Wrong passphrase for the key, or a damaged key file.",
+    ),
+    "credential_unusable": ("Không đọc được tệp khóa.", "The key file cannot be read."),
+    "earlier_signature_harmed": (
+        "Nếu ký như vậy, một chữ ký đã có sẽ mất giá trị. Không ghi ra tệp nào.",
+        "Signing so would harm an earlier signature; nothing was written.",
+    ),
+    "encoding_unsupported": (
+        "Không ký tệp XML mã UTF-16. Hãy chuyển sang UTF-8.",
+        "XML in UTF-16 is not signed: convert it to UTF-8.",
+    ),
+    "field_signed": ("Trường chữ ký này đã được ký.", "This signature field is signed already."),
+    "file_too_large": ("Tệp quá lớn.", "The file is too large."),
+    "file_unreadable": ("Không đọc được tệp.", "The file cannot be read."),
+    "format_unknown": (
+        "Tệp không phải PDF hay XML. Dùng --enveloping để bọc tệp trong một chữ ký XML.",
+        "The file is neither PDF nor XML: --enveloping wraps any file in an XML signature.",
+    ),
+    "glyph_missing": (
+        "Phông chữ không có một ký tự trong nội dung cần ghi.",
+        "The typeface lacks a character of the text to be written.",
+    ),
+    "last_signature_failed": (
+        "Chữ ký cuối cùng trong tệp không hợp lệ. Chỉ ký tiếp khi đã biết rõ lý do, bằng --force.",
+        "The file's last signature is not valid: sign over it with --force, knowing why.",
+    ),
+    "not_a_pdf": ("Không mở được tệp PDF.", "The file cannot be opened as a PDF."),
+    "not_appended": (
+        "Không thể ký mà giữ nguyên nội dung có sẵn. Không ghi ra tệp nào.",
+        "The file cannot be signed without changing what is there; nothing was written.",
+    ),
+    "options_conflict": ("Các tùy chọn không đi cùng nhau.", "These options exclude each other."),
+    "output_exists": (
+        "Tệp đích đã có, không ghi đè. Chọn tên khác bằng --out.",
+        "The output file exists and is not overwritten: choose another with --out.",
+    ),
+    "output_unwritable": ("Không ghi được tệp đích.", "The output file cannot be written."),
+    "passphrase_unreadable": (
+        "Không đọc được mật khẩu của khóa từ tệp hoặc biến môi trường đã chỉ.",
+        "The passphrase cannot be read from the file or variable that was named.",
+    ),
+    "pdf_encrypted": ("Tệp PDF bị mã hóa, không ký được.", "The PDF is encrypted and is not signed."),
+    "pdf_locked": (
+        "Một chữ ký đã có cấm ký thêm.",
+        "An earlier signature forbids another one.",
+    ),
+    "pdf_unsignable": ("Không ký được tệp PDF này.", "This PDF cannot be signed."),
+    "pdf_xfa": ("Biểu mẫu XFA không ký được.", "XFA forms are not signed."),
+    "picture_unreadable": (
+        "Không đọc được hình chữ ký (PNG).",
+        "The signature's picture (PNG) cannot be read.",
+    ),
+    "place_missing": (
+        "Chưa biết đặt chữ ký ở đâu: dùng --box trang,trái,dưới,phải,trên.",
+        "There is no place for this signature: give --box page,left,bottom,right,top.",
+    ),
+    "place_wrong": (
+        "--box phải là năm số nguyên trang,trái,dưới,phải,trên (đơn vị point) nằm trong một trang của tệp.",
+        "--box takes five whole numbers page,left,bottom,right,top (points) on a page of the file.",
+    ),
+    "role_missing": ("Nội dung và vị trí chỉ dùng cùng --role.", "Text, place and picture go with --role."),
+    "signature_misplaced": (
+        "Chữ ký mới không nằm cuối tệp. Không ghi ra tệp nào.",
+        "The new signature is not the file's last one; nothing was written.",
+    ),
+    "signature_not_verified": (
+        "Chữ ký vừa tạo không qua được bước kiểm tra lại. Không ghi ra tệp nào.",
+        "The signature that was made does not verify; nothing was written.",
+    ),
+    "signing_error": ("Không ký được.", "Signing is not possible."),
+    "text_missing": (
+        "Chữ ký loại này cần nội dung: dùng --text.",
+        "This kind of signature needs its words: give --text.",
+    ),
+    "xml_signed": (
+        "Tệp XML đã có chữ ký, ký thêm sẽ làm hỏng chữ ký đó.",
+        "The XML is signed already; another signature would break that one.",
+    ),
+    "xml_unsignable": ("Không ký được tệp XML này.", "This XML cannot be signed."),
+}
+"""Sentences by code; every code that signing may raise is here."""
+
+
+def told(code: str) -> tuple[str, str]:
+    """What to say about a code, in Vietnamese and English."""
+    return CATALOGUE.get(code, CATALOGUE["signing_error"])
