@@ -121,8 +121,8 @@ class AmqpBroker:
 
         async def alert(message: AbstractIncomingMessage) -> None:
             row = row_of(message)
-            deaths = message.headers.get("x-death")
-            log.error("hint_dead_lettered", topic=message.routing_key, ref=str(row), deaths=repr(deaths))
+            reason = message.headers.get("x-first-death-reason")
+            log.error("hint_dead_lettered", topic=message.routing_key, ref=str(row), reason=reason)
             if row is not None:
                 await make_due(row)
 

@@ -71,9 +71,9 @@ class Link:
             TopologyConflict: the broker has other queues under our names.
         """
         async with self._lock:
-            if self._connection is not None and not self._connection.is_closed:
+            if self._connection is not None and self._connection.connected.is_set():
                 return self._connection
-            self._connection = None
+            await self.drop()
             async with failures_of("connecting"):
                 self._connection = await self._open()
             log.info("broker_connected", link=self._name)

@@ -49,7 +49,7 @@ class Consumption:
         self._link = link
         self._spec = spec
         self._work = work
-        self._taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._taken: asyncio.Queue[tuple[AbstractChannel, AbstractIncomingMessage]] = asyncio.Queue()
         self._channel: AbstractChannel | None = None
 
     async def run(self, places: int) -> None:
@@ -72,6 +72,9 @@ class Consumption:
             log.error("broker_topology_conflict", name=error.name, detail=error.detail)  # noqa: TRY400 (said)
         except BrokerUnavailable as error:
             log.warning("hints_unavailable", queue=self._spec.name, reason=str(error))
+        except Exception:
+            # A topic that nobody works on any more would be an outage that nobody sees.
+            log.exception("subscription_failed", queue=self._spec.name)
         else:
             await ended.wait()
             log.warning("hints_interrupted", queue=self._spec.name)
@@ -79,9 +82,6 @@ class Consumption:
 
     async def _subscribe(self, prefetch: int) -> asyncio.Event:
         ended = asyncio.Event()
-
-        async def take(message: AbstractIncomingMessage) -> None:
-            self._taken.put_nowait(message)
 
         async def end(*_: object) -> None:
             ended.set()
@@ -96,6 +96,10 @@ class Consumption:
             await channel.set_qos(prefetch_count=prefetch)
             await declare_queue(channel, self._spec)
             queue = await channel.get_queue(self._spec.name, ensure=False)
+
+            async def take(message: AbstractIncomingMessage) -> None:
+                self._taken.put_nowait((channel, message))
+
             await queue.consume(take)
         return ended
 
@@ -108,8 +112,8 @@ class Consumption:
 
     async def _fill_place(self) -> None:
         while True:
-            message = await self._taken.get()
-            if message.channel.is_closed:
+            channel, message = await self._taken.get()
+            if channel.is_closed:
                 continue  # the broker has given it to others, or will give it again
             try:
                 await self._work(message)

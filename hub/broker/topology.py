@@ -108,6 +108,11 @@ class Plan:
         return (self.dead_queue, *map(self.queue, self.topics))
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of all that stands from the start; an exchange and a queue may share one."""
+        return frozenset(e.name for e in self.exchanges) | frozenset(q.name for q in self.queues)
+
+    @property
     def dead_queue(self) -> QueueSpec:
         """The queue of hints that came back too often."""
         return QueueSpec(

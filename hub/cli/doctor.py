@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 
 import asyncpg
 
+from hub.cli.doctor_broker import broker
+from hub.cli.findings import Finding
 from hub.config import Settings
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.embedded.postgres import EmbeddedPostgres
@@ -19,18 +20,8 @@ from signing.errors import SigningError
 from signing.trust import TrustStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at: what, whether it is well, and what to do if not."""
-
-    what: str
-    ok: bool
-    vi: str
-    en: str = ""
-
-
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at home, disk, database, schema, rows and trust; never raises for what it finds."""
+    """Look at home, disk, database, schema, rows, broker and trust; never raises for what it finds."""
     findings = [_home(settings), _disk(settings), _blobs(settings)]
     try:
         if settings.database_url is not None:
@@ -40,6 +31,7 @@ async def examine(settings: Settings) -> list[Finding]:
                 findings += await _database(dsn)
     except EmbeddedPostgresError as error:
         findings.append(Finding(what="PostgreSQL", ok=False, vi=error.vi, en=error.en))
+    findings += await broker(settings)
     findings.append(_trust(settings))
     return findings
 

@@ -18,7 +18,7 @@ from typing import Final
 from hub.domain.acceptance import Decision
 from hub.domain.events import EventKind
 from hub.domain.transport import DeliveryEvent, advance
-from hub.ports.broker import Broker
+from hub.ports.broker import Broker, BrokerUnavailable
 from hub.ports.records import Change, DeliveryRecord, Hint
 from hub.ports.unit_of_work import Transaction
 from hub.services.business_effects import ANSWERS, effects_of, sent_by_owner
@@ -129,17 +129,24 @@ class Sweeper:
         """Publish hints again for tasks whose first hint seems to be lost.
 
         Not while the broker still holds hints of their topic: they wait there for a worker, and more of
-        them would only make the queue longer, every second, on every node.
+        them would only make the queue longer, every second, on every node. A lane that the broker does
+        not serve holds up no other.
         """
         async with self._uow.read() as query:
             neglected = await query.tasks.neglected(self._neglected_after, BATCH)
-        idle = {
-            topic for topic in {hint.topic for hint in neglected} if not await self._broker.waiting(topic)
-        }
-        hints = [hint for hint in neglected if hint.topic in idle]
-        if hints:
-            await self._broker.publish(hints)
-        return len(hints)
+        published = 0
+        unavailable: BrokerUnavailable | None = None
+        for topic in dict.fromkeys(hint.topic for hint in neglected):
+            hints = [hint for hint in neglected if hint.topic == topic]
+            try:
+                if not await self._broker.waiting(topic):
+                    await self._broker.publish(hints)
+                    published += len(hints)
+            except BrokerUnavailable as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+        return published
 
     async def _unpark(self, tx: Transaction, row: DeliveryRecord, now: datetime) -> int:
         document = await tx.documents.get(row.document_id)

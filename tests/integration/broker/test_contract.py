@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from hub.broker.amqp import AmqpBroker
@@ -27,12 +25,9 @@ class TestInProcessBroker(BrokerContract):
 @pytest.mark.needs(SERVER)
 class TestAmqpBroker(BrokerContract):
     @pytest.fixture
-    async def broker(self, rabbit: Rabbit) -> AsyncIterator[Broker]:
+    def broker(self, rabbit: Rabbit, amqp: AmqpBroker) -> Broker:
         self.rabbit = rabbit
-        broker = AmqpBroker(rabbit.url, prefix=rabbit.prefix)
-        await broker.start()
-        yield broker
-        await broker.stop()
+        return amqp
 
     async def wipe(self, broker: Broker) -> None:
         await self.rabbit.wipe()
