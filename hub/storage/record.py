@@ -19,6 +19,7 @@ WITH saved AS (
         reasons = CASE WHEN n.reasons = '' THEN '{}'::text[] ELSE string_to_array(n.reasons, E'\\n') END,
         waits_for = n.waits_for, parked_until = n.parked_until, attempts = n.attempts,
         lease_token = n.lease_token, lease_until = n.lease_until, alert_at = n.alert_at,
+        alerted_at = CASE WHEN d.alert_at IS DISTINCT FROM n.alert_at THEN NULL ELSE d.alerted_at END,
         deadline_at = n.deadline_at, handed_over_at = n.handed_over_at, ended_at = n.ended_at,
         business_state = n.business_state, business_before = n.business_before
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::integer[],

@@ -92,3 +92,14 @@ async def test_a_resent_delivery_has_new_deadlines(hub: HubUnderTest, desk: Deci
     await hub.sweep()
     await desk.resend(delivery_id, by="văn thư", reason="gửi lại")
     assert (await hub.systems["a"].show(document_id))["deliveries"][0]["deadline_at"] > before
+
+
+async def test_a_resent_delivery_alerts_again(hub: HubUnderTest, desk: DecisionService) -> None:
+    document_id, delivery_id = await held(hub)
+    for hours in (9, 64):
+        await hub.later(hours=hours)
+        await hub.sweep()
+    await desk.resend(delivery_id, by="văn thư", reason="gửi lại")
+    await hub.later(hours=9)
+    await hub.sweep()
+    assert (await hub.systems["a"].kinds(document_id)).count("deadline_alerted") == 2
