@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -43,11 +44,12 @@ def test_the_hub_does_not_run_as_root() -> None:
 
 def test_services_refer_only_to_what_is_declared(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert {"hub", "migrate", "postgres"} == set(services)
+    assert {"hub", "migrate", "postgres", "rabbitmq"} == set(services)
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         named = {one["source"] if isinstance(one, dict) else one for one in service.get("secrets", [])}
         assert named <= set(compose["secrets"])
+        assert {one["source"] for one in service.get("configs", [])} <= set(compose["configs"])
         volumes = {volume.split(":")[0] for volume in service.get("volumes", [])}
         assert volumes <= set(compose["volumes"])
 
@@ -61,3 +63,19 @@ def test_no_password_stands_in_the_compose_file(compose: dict[str, Any]) -> None
 
 def test_only_the_hub_is_reachable_from_outside(compose: dict[str, Any]) -> None:
     assert [name for name, service in compose["services"].items() if service.get("ports")] == ["hub"]
+
+
+def test_every_configuration_file_exists(compose: dict[str, Any]) -> None:
+    for config in compose["configs"].values():
+        assert (DOCKER / config["file"]).is_file()
+
+
+def test_the_account_that_the_guide_makes_may_use_the_names_of_the_hub_alone() -> None:
+    page = (REPOSITORY / "docs" / "howto" / "install.md").read_text()
+    shown = re.search(r"rabbitmq-definitions\.json <<EOF\n(.+?)\nEOF", page, re.DOTALL)
+    assert shown is not None
+    (permission,) = json.loads(shown[1])["permissions"]
+    prefix = load_settings(environment={}).broker_prefix
+    for right in ("configure", "write", "read"):
+        assert re.match(permission[right], f"{prefix}.work")
+        assert not re.match(permission[right], "another.work")
