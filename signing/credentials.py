@@ -13,6 +13,7 @@ from asn1crypto import pem, x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -20,10 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from signing.certificates import common_name, load_certificate, load_certificates
+from signing.certificates import common_name, load_certificate, load_certificates, public_key
 from signing.errors import CredentialUnusable
+from signing.token_keys import TokenAddress, TokenKey, open_key
 
-SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | TokenKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,31 @@ class Credential:
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
             return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
         return self.key.sign(data)
+
+    def close(self) -> None:
+        """Leave the token, if the key is on one."""
+        if isinstance(self.key, TokenKey):
+            self.key.close()
+
+    @property
+    def public_key(self) -> PublicKeyTypes:
+        """The certificate's key: it says what kind of signature the private one makes."""
+        key = public_key(self.certificate)
+        if key is None:
+            raise CredentialUnusable("the certificate's key is of no known kind", code="credential_key")
+        return key
+
+    @classmethod
+    def from_token(cls, address: TokenAddress, *, pin: bytes, certificate: Path | None = None) -> Credential:
+        """A key on a token with the certificate beside it, or in a file; the PIN is tried once."""
+        given = load_certificates(_as_pem(_read(certificate))) if certificate is not None else []
+        key = open_key(address, pin=pin)
+        own, others = key.certificates()
+        candidates = [*given, *own]
+        if not candidates:
+            key.close()
+            raise CredentialUnusable("no certificate for the token's key", code="credential_certificate")
+        return cls(certificate=candidates[0], chain=(*candidates[1:], *others), key=key)
 
     @classmethod
     def from_pem(cls, blob: bytes, *, passphrase: bytes | None = None) -> Credential:

@@ -1,8 +1,8 @@
 """`lienthong sign`: one file, one signature, a new file.
 
-The passphrase comes from a file or an environment variable, never from the command line, where every process
-can read it; it is tried once. The input is never touched and an existing output never overwritten: the result
-appears whole, in one link, or not at all.
+The passphrase, or a token's PIN, comes from a file or an environment variable, never from the command line,
+where every process can read it; it is tried once. The input is never touched and an existing output never
+overwritten: the result appears whole, in one link, or not at all.
 
 Exit codes: 0 signed; 1 the document was refused or the signature did not verify; 2 options that do not fit;
 3 a file or key that cannot be used.
@@ -26,6 +26,7 @@ from signing.pades import SignatureOptions, sign_pdf
 from signing.report import FileFormat
 from signing.sign_look import LookRequest, appearance
 from signing.sign_messages import told
+from signing.token_keys import SCHEME, TokenAddress
 from signing.verify import sniff
 from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml
 
@@ -44,7 +45,8 @@ class SignRequest:
     """The command's arguments and options."""
 
     file: Path
-    key: Path
+    key: str
+    """A file, or a `pkcs11:` URI."""
     certificate: Path | None = None
     passphrase_file: Path | None = None
     passphrase_env: str | None = None
@@ -63,7 +65,10 @@ def run_sign(
         target = _target(request)
         data = _read(request.file)
         credential = _credential(request, environment, now)
-        made = _signed(request, data, credential, now)
+        try:
+            made = _signed(request, data, credential, now)
+        finally:
+            credential.close()
         _write_new(target, made)
     except SigningError as error:
         vi, en = told(error.code)
@@ -99,9 +104,16 @@ def _read(path: Path) -> bytes:
 
 
 def _credential(request: SignRequest, environment: Mapping[str, str], now: datetime) -> Credential:
-    credential = Credential.from_file(
-        request.key, passphrase=_passphrase(request, environment), certificate=request.certificate
-    )
+    secret = _passphrase(request, environment)
+    if request.key.startswith(SCHEME):
+        address = TokenAddress.parse(request.key)
+        if not secret:
+            raise UsageError("a token needs a PIN", code="pin_missing")
+        credential = Credential.from_token(address, pin=secret, certificate=request.certificate)
+    else:
+        credential = Credential.from_file(
+            Path(request.key), passphrase=secret, certificate=request.certificate
+        )
     validity = credential.certificate["tbs_certificate"]["validity"]
     if not validity["not_before"].native <= now <= validity["not_after"].native:
         raise CredentialUnusable(

@@ -79,6 +79,23 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Không đọc được hình chữ ký (PNG).",
         "The signature's picture (PNG) cannot be read.",
     ),
+    "pin_in_uri": (
+        "Mã PIN không được nằm trong địa chỉ khóa: dùng --passphrase-file hoặc --passphrase-env.",
+        "The PIN is no part of the key's address: use --passphrase-file or --passphrase-env.",
+    ),
+    "pin_locked": ("Mã PIN của thiết bị đã bị khóa.", "The token's PIN is locked."),
+    "pin_missing": (
+        "Khóa trên thiết bị cần mã PIN: dùng --passphrase-file hoặc --passphrase-env.",
+        "A key on a token needs its PIN: use --passphrase-file or --passphrase-env.",
+    ),
+    "pin_refused_before": (
+        "Lần trước đã sai mã PIN nên không thử lại. Hãy đăng nhập đúng bằng phần mềm của thiết bị.",
+        "The last login to the token failed, so the PIN is not tried: log in once with the token's own tool.",
+    ),
+    "pin_wrong": (
+        "Sai mã PIN. Không thử lại lần nào nữa.",
+        "Wrong PIN. It will not be tried again.",
+    ),
     "place_missing": (
         "Chưa biết đặt chữ ký ở đâu: dùng --box trang,trái,dưới,phải,trên.",
         "There is no place for this signature: give --box page,left,bottom,right,top.",
@@ -100,6 +117,19 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "text_missing": (
         "Chữ ký loại này cần nội dung: dùng --text.",
         "This kind of signature needs its words: give --text.",
+    ),
+    "token_failed": ("Thiết bị chứa khóa báo lỗi.", "The token reports an error."),
+    "token_key_missing": (
+        "Không xác định được đúng một khóa trên thiết bị: chỉ rõ object hoặc id trong địa chỉ.",
+        "There is not exactly one such key on the token: name its object or id.",
+    ),
+    "token_missing": (
+        "Không tìm thấy đúng một thiết bị chứa khóa như địa chỉ đã chỉ.",
+        "There is not exactly one token at this address.",
+    ),
+    "token_uri": (
+        "Địa chỉ khóa phải có dạng pkcs11:token=…;object=…?module-path=….",
+        "A key's address reads pkcs11:token=…;object=…?module-path=….",
     ),
     "xml_signed": (
         "Tệp XML đã có chữ ký, ký thêm sẽ làm hỏng chữ ký đó.",

@@ -182,18 +182,19 @@ def _sign(signature: etree._Element, credential: Credential) -> None:
 
 
 def _algorithm(credential: Credential) -> str:
-    if isinstance(credential.key, rsa.RSAPrivateKey):
+    if isinstance(credential.public_key, rsa.RSAPublicKey):
         return f"{_MORE}rsa-sha256"
-    if isinstance(credential.key, ec.EllipticCurvePrivateKey):
+    if isinstance(credential.public_key, ec.EllipticCurvePublicKey):
         return f"{_MORE}ecdsa-sha256"
     raise CredentialUnusable("a key of this kind cannot sign XML", code="credential_key")
 
 
 def _as_xml_wants(value: bytes, credential: Credential) -> bytes:
     """ECDSA as r and s side by side [RFC 4050 §3.3], everything else as it is."""
-    if not isinstance(credential.key, ec.EllipticCurvePrivateKey):
+    key = credential.public_key
+    if not isinstance(key, ec.EllipticCurvePublicKey):
         return value
-    width = (credential.key.curve.key_size + 7) // 8
+    width = (key.curve.key_size + 7) // 8
     return b"".join(n.to_bytes(width, "big") for n in decode_dss_signature(value))
 
 

@@ -65,15 +65,15 @@ def verify(
 
 def sign(
     file: Annotated[Path, typer.Argument(help="Tệp PDF, XML hoặc edXML.", metavar="FILE")],
-    key: Annotated[Path, typer.Option("--key", help="Tệp khóa PKCS#12 hoặc PEM.")],
+    key: Annotated[str, typer.Option("--key", help="Tệp khóa PKCS#12, PEM, hoặc địa chỉ pkcs11:….")],
     certificate: Annotated[
         Path | None, typer.Option("--certificate", help="Tệp chứng thư, nếu không nằm cùng khóa PEM.")
     ] = None,
     passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", help="Tệp chứa mật khẩu của khóa.")
+        Path | None, typer.Option("--passphrase-file", help="Tệp chứa mật khẩu (mã PIN) của khóa.")
     ] = None,
     passphrase_env: Annotated[
-        str | None, typer.Option("--passphrase-env", help="Tên biến môi trường chứa mật khẩu của khóa.")
+        str | None, typer.Option("--passphrase-env", help="Tên biến môi trường chứa mật khẩu.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Tệp đích; mặc định thêm .signed, không ghi đè.")
