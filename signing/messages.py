@@ -86,6 +86,7 @@ class Code(StrEnum):
     TIMESTAMP_NOT_EVALUATED = "TIMESTAMP_NOT_EVALUATED"
     TIMESTAMP_UNTRUSTED = "TIMESTAMP_UNTRUSTED"
     TIMESTAMP_ABSENT = "TIMESTAMP_ABSENT"
+    TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
     CLAIMED_TIME_LATE = "CLAIMED_TIME_LATE"
     CLAIMED_TIME_BEFORE_CERTIFICATE = "CLAIMED_TIME_BEFORE_CERTIFICATE"
     CLAIMED_TIMES_DIFFER = "CLAIMED_TIMES_DIFFER"
@@ -333,6 +334,10 @@ _TEXTS: dict[Code, tuple[str, str]] = {
     Code.TIMESTAMP_ABSENT: (
         "Chữ ký không gắn dấu thời gian; thời gian theo máy người ký.",
         "The signature has no timestamp; the time is the signer's own claim.",
+    ),
+    Code.TIMESTAMP_UNAVAILABLE: (
+        "Không lấy được dấu thời gian, đã ký không kèm dấu thời gian: {detail}.",
+        "No timestamp could be had; signed without one: {detail}.",
     ),
     Code.CLAIMED_TIME_LATE: (
         "Thời gian ký khai báo muộn hơn thời điểm đã được chứng minh.",

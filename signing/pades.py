@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asn1crypto import cms
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -31,7 +32,8 @@ from signing.credentials import Credential
 from signing.errors import DocumentRefused, SigningFailed
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
 from signing.pdf_structure import BROKEN_PDF
-from signing.report import Role
+from signing.report import Finding, Role
+from signing.tsa import Signed, TimestampClient, TimestampUnavailable
 
 RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
 DIGEST = "sha256"
@@ -50,7 +52,7 @@ class SignatureOptions:
     location: str | None = None
     certify: bool = False
     plain_pkcs7: bool = False
-    timestamper: TimeStamper | None = None
+    timestamps: TimestampClient | None = None
     force: bool = False
     """Sign although the file's last signature is TOTAL-FAILED."""
 
@@ -66,6 +68,17 @@ class _KeySigner(signers.Signer):
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
         return self._credential.sign(data)
+
+
+class _Stamper(TimeStamper):
+    """pyHanko's timestamper around our client; its errors pass through."""
+
+    def __init__(self, client: TimestampClient) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._client = client
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:  # noqa: ARG002
+        return cms.ContentInfo.load(self._client.token(message_digest))
 
 
 class _AppendOnlyWriter(IncrementalPdfFileWriter):
@@ -111,11 +124,30 @@ def sign_pdf(
     """The PDF with one more signature; visible if an appearance is given. Not to be called inside an event
     loop.
     """
+    return sign_pdf_told(pdf, credential, now=now, appearance=appearance, options=options).data
+
+
+def sign_pdf_told(
+    pdf: bytes,
+    credential: Credential,
+    *,
+    now: datetime,
+    appearance: Appearance | None = None,
+    options: SignatureOptions | None = None,
+) -> Signed:
+    """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
     chosen = options or SignatureOptions()
+    findings: tuple[Finding, ...] = ()
     try:
-        return asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=chosen))
+        try:
+            data = asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=chosen))
+        except TimestampUnavailable as missing:
+            findings = (missing.finding,)
+            plain = replace(chosen, timestamps=None)
+            data = asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=plain))
     except (*BROKEN_PDF, LibrarySigningError) as error:
         raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
+    return Signed(data=data, findings=findings)
 
 
 def sign_letter(
@@ -149,16 +181,17 @@ async def _sign(
     name = options.field_name or _free_name(writer.prev)
     role = appearance.role if appearance is not None else None
     before = refuse_against_signatures(pdf, field=name, role=role, force=options.force)
+    stamper = _Stamper(options.timestamps) if options.timestamps is not None else None
     signer = signers.PdfSigner(
         _metadata(name, options),
         signer=_KeySigner(credential),
-        timestamper=options.timestamper,
+        timestamper=stamper,
         stamp_style=_style(appearance),
         new_field_spec=_field(name, appearance),
     )
     session = signer.init_signing_session(writer)
     session.system_time = now
-    reserve = RESERVE_TIMESTAMPED if options.timestamper else RESERVE_PLAIN
+    reserve = RESERVE_TIMESTAMPED if stamper is not None else RESERVE_PLAIN
     prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
     digest, out = prepared.digest_tbs_document()
     signed_time = now if options.plain_pkcs7 else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -22,13 +22,14 @@ from signing.appearance import decree_time
 from signing.credentials import Credential
 from signing.errors import CredentialUnusable, DocumentRefused, SigningError, UsageError
 from signing.options import VerifyOptions
-from signing.pades import SignatureOptions, sign_pdf
+from signing.pades import SignatureOptions, sign_pdf_told
 from signing.report import FileFormat
 from signing.sign_look import LookRequest, appearance
 from signing.sign_messages import told
 from signing.token_keys import SCHEME, TokenAddress
+from signing.tsa import Signed, TimestampClient
 from signing.verify import sniff
-from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml
+from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml_told
 
 SIGNED, REFUSED, USAGE, UNUSABLE = 0, 1, 2, 3
 _MEDIA = {FileFormat.PDF: "application/pdf", FileFormat.XML: "text/xml"}
@@ -55,6 +56,7 @@ class SignRequest:
     look: LookRequest | None = None
     picture: Path | None = None
     options: SignatureOptions | None = None
+    authorities: tuple[str, ...] = ()
 
 
 def run_sign(
@@ -69,11 +71,13 @@ def run_sign(
             made = _signed(request, data, credential, now)
         finally:
             credential.close()
-        _write_new(target, made)
+        _write_new(target, made.data)
     except SigningError as error:
         vi, en = told(error.code)
         print(f"lienthong sign: {vi} / {en} [{error.code}]\n  {error}", file=err)
         return _exit_code(error)
+    for item in made.findings:
+        print(f"lienthong sign: {item.vi} / {item.en} [{item.code}]", file=err)
     print(f"{target}: đã ký / signed: {credential.name}; {decree_time(now)}", file=out)
     return SIGNED
 
@@ -143,7 +147,7 @@ def _passphrase(request: SignRequest, environment: Mapping[str, str]) -> bytes |
     return None
 
 
-def _signed(request: SignRequest, data: bytes, credential: Credential, now: datetime) -> bytes:
+def _signed(request: SignRequest, data: bytes, credential: Credential, now: datetime) -> Signed:
     kind = sniff(data)
     as_pdf = kind is FileFormat.PDF and not request.enveloping
     if not as_pdf and (request.look, request.picture, request.options) != (None, None, None):
@@ -151,14 +155,20 @@ def _signed(request: SignRequest, data: bytes, credential: Credential, now: date
     if as_pdf:
         look = _look(request)
         shown = appearance(data, look, holder=credential.name, now=now) if look is not None else None
-        return sign_pdf(data, credential, now=now, appearance=shown, options=request.options)
+        chosen = replace(request.options or SignatureOptions(), timestamps=_timestamps(request))
+        return sign_pdf_told(data, credential, now=now, appearance=shown, options=chosen)
     if kind is not FileFormat.XML and not request.enveloping:
         raise DocumentRefused(f"{request.file} is neither PDF nor XML", code="format_unknown")
     packing = XmlSignatureOptions(
         packaging=Packaging.ENVELOPING if request.enveloping else Packaging.ENVELOPED,
         media_type=_MEDIA.get(kind, "application/octet-stream"),
+        timestamps=_timestamps(request),
     )
-    return sign_xml(data, credential, now=now, options=packing)
+    return sign_xml_told(data, credential, now=now, options=packing)
+
+
+def _timestamps(request: SignRequest) -> TimestampClient | None:
+    return TimestampClient(authorities=request.authorities) if request.authorities else None
 
 
 def _look(request: SignRequest) -> LookRequest | None:

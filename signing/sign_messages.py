@@ -131,6 +131,14 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Địa chỉ khóa phải có dạng pkcs11:token=…;object=…?module-path=….",
         "A key's address reads pkcs11:token=…;object=…?module-path=….",
     ),
+    "timestamp_unavailable": (
+        "Không lấy được dấu thời gian.",
+        "No timestamp could be had.",
+    ),
+    "tsa_address": (
+        "Địa chỉ dịch vụ dấu thời gian phải là http:// hoặc https://.",
+        "A timestamp authority's address begins with http:// or https://.",
+    ),
     "xml_signed": (
         "Tệp XML đã có chữ ký, ký thêm sẽ làm hỏng chữ ký đó.",
         "The XML is signed already; another signature would break that one.",

@@ -88,6 +88,9 @@ def sign(
     field: Annotated[str | None, typer.Option("--field", help="Tên trường chữ ký.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Lý do ký.")] = None,
     location: Annotated[str | None, typer.Option("--location", help="Nơi ký.")] = None,
+    authorities: Annotated[
+        list[str] | None, typer.Option("--tsa", help="Địa chỉ dịch vụ dấu thời gian; hỏi lần lượt.")
+    ] = None,
     enveloping: Annotated[bool, typer.Option("--enveloping", help="Bọc tệp trong một chữ ký XML.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Ký dù chữ ký cuối không hợp lệ.")] = False,
 ) -> None:
@@ -109,6 +112,7 @@ def sign(
         enveloping=enveloping,
         look=asked if asked != LookRequest(look=None) else None,
         picture=picture,
+        authorities=tuple(authorities or ()),
         options=chosen if chosen != SignatureOptions() else None,
     )
     moment = datetime.now(UTC).replace(microsecond=0)

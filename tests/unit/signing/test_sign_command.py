@@ -154,6 +154,20 @@ def test_a_pem_key_with_its_certificate_in_another_file(run: Run, desk: Path, of
     assert (code, err) == (0, "")
 
 
+@pytest.mark.parametrize("file", ["letter.pdf", "letter.xml"])
+def test_without_a_timestamp_it_signs_and_says_so(
+    run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("http.client.HTTPConnection.connect", unreachable)
+    code, out, err = run(file, authorities=("http://tsa.invalid/", "http://tsb.invalid/"))
+    assert (code, out != "") == (0, True)
+    assert "[TIMESTAMP_UNAVAILABLE]" in err
+    assert "tsb.invalid: TimeoutError" in err
+
+
 def test_nothing_is_ever_overwritten(run: Run, desk: Path) -> None:
     (desk / "letter.signed.pdf").symlink_to("nowhere")
     code, _, err = run("letter.pdf")
@@ -196,6 +210,7 @@ def test_a_wrong_or_missing_passphrase_is_told_and_leaves_nothing(
         ("letter.pdf", {"look": LookRequest(look=Look.SIGNER, anchor="Ai đó")}, 1, "anchor_not_found"),
         ("letter.xml", {"look": LookRequest(look=Look.SIGNER)}, 2, "options_conflict"),
         ("letter.xml", {"options": SignatureOptions(reason="x")}, 2, "options_conflict"),
+        ("letter.xml", {"authorities": ("ftp://x/",)}, 2, "tsa_address"),
         ("note.txt", {}, 1, "format_unknown"),
         ("signed.pdf", {"look": LookRequest(look=Look.COPY, text="SAO Y")}, 1, "copy_of_signed"),
     ],
@@ -237,6 +252,7 @@ def test_every_code_of_signing_has_its_sentences() -> None:
         "xades_sign",
         "sign_look",
         "token_keys",
+        "tsa",
         "sign_command",
         "fonts/__init__",
     ]
