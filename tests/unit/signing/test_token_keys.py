@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +54,14 @@ class Token:
 
 
 @pytest.fixture(scope="module")
-def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The module reads its configuration once per process: one folder for all tokens."""
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One folder for all tokens; the module reads its configuration when it is initialised."""
     home = tmp_path_factory.mktemp("softhsm")
     (home / "tokens").mkdir()
     (home / "softhsm2.conf").write_text(f"directories.tokendir = {home}/tokens\nobjectstore.backend = file\n")
-    os.environ["SOFTHSM2_CONF"] = str(home / "softhsm2.conf")
-    return home
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(home / "softhsm2.conf"))
+        yield home
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
@@ -156,6 +156,7 @@ def _revoking(office: Office, since: datetime) -> TrustStore:
     folder = office.pki.trust_folder
     sub_file = folder.parent / "ca" / "sub-g2.pem"
     sub = Credential.from_pem(sub_file.read_bytes())
+    assert isinstance(sub.key, rsa.RSAPrivateKey)
     issuer = x509.load_der_x509_certificate(sub.certificate.dump())
     entry = (
         x509.RevokedCertificateBuilder()
