@@ -8,7 +8,7 @@ the answer to COMMIT is lost (`CommitUnknown`), the caller must look again befor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,6 +90,9 @@ class IntakeRepo(Protocol):
         What was claimed beside a key that is taken must be rolled back.
         """
 
+    async def name(self, submission: SubmissionKey, key: str, at: datetime) -> bool:
+        """Note an Idempotency-Key for a submission that is known already; False if it names another."""
+
     async def insert(
         self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
     ) -> None:
@@ -166,6 +169,9 @@ class DeliveryRepo(Protocol):
     async def lock_of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Lock and return all deliveries of a document, in the order of their ids."""
 
+    async def lock_of_units(self, document_id: UUID, units: Collection[str]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return a document's deliveries to these units, in the order of their ids."""
+
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document without locking."""
 
@@ -206,6 +212,9 @@ class EventRepo(Protocol):
 
     async def after(self, seq: int, *, system_id: UUID, limit: int) -> tuple[EventRow, ...]:
         """Return numbered events that concern a system (as sender or recipient), by cursor."""
+
+    async def head(self) -> int:
+        """Return the highest number given so far."""
 
     async def number(self, limit: int) -> int:
         """Give the next numbers to committed events, under the log head's row lock; return how many."""

@@ -56,9 +56,7 @@ async def effects_of(
         return [], []
     changed: list[DeliveryRecord] = []
     events: list[NewEvent] = []
-    for delivery in await tx.deliveries.lock_of_document(message.refers_to):
-        if delivery.unit_id not in units:
-            continue
+    for delivery in await tx.deliveries.lock_of_units(message.refers_to, units):
         outcome = _outcome(delivery, message)
         moved = replace(
             delivery, business_state=outcome.view.state, business_before=outcome.view.before_recall

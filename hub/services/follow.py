@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from hub.domain.events import EventKind
 from hub.domain.problems import Refusal
+from hub.domain.transport import DeliveryState
 from hub.ports.blobs import BlobStore
 from hub.ports.records import (
     DeliveryRecord,
@@ -23,6 +25,16 @@ from hub.ports.records import (
 )
 from hub.ports.unit_of_work import Transaction, UnitOfWork
 from hub.services.access import Caller
+
+OFFERED_STATES: Final = frozenset(
+    {
+        DeliveryState.QUEUED,
+        DeliveryState.LEASED,
+        DeliveryState.HANDED_OVER,
+        DeliveryState.CONFIRMED,
+        DeliveryState.REJECTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +115,19 @@ class FollowService:
         document = followed.document
         return document, self._blobs.read(document.blob_id, sha256=document.sha256)
 
-    async def events_after(self, caller: Caller, cursor: int, *, limit: int) -> tuple[EventRow, ...]:
-        """Return numbered events about the caller's documents and deliveries, after a cursor."""
+    async def events_after(
+        self, caller: Caller, cursor: int, *, limit: int
+    ) -> tuple[tuple[EventRow, ...], int]:
+        """Return numbered events about the caller's documents and deliveries, and the next cursor.
+
+        The next cursor lies past everything that was looked at, also where nothing concerned the caller:
+        so a quiet system does not read the whole log again with each call.
+        """
         async with self._uow.read() as query:
-            return await query.events.after(cursor, system_id=caller.system_id, limit=limit)
+            head = await query.events.head()
+            rows = await query.events.after(cursor, system_id=caller.system_id, limit=limit)
+        last = max((row.seq for row in rows if row.seq is not None), default=cursor)
+        return rows, last if len(rows) >= limit else max(last, head)
 
     async def _visible(self, query: Transaction, caller: Caller, document_id: UUID) -> Followed:
         document = await query.documents.get(document_id)
@@ -115,7 +136,7 @@ class FollowService:
         deliveries = await query.deliveries.of_document(document_id)
         by_sender = document.system_id == caller.system_id
         if not by_sender:
-            deliveries = tuple(d for d in deliveries if d.system_id == caller.system_id)
+            deliveries = tuple(d for d in deliveries if d.system_id == caller.system_id and _may_know(d))
             if not deliveries:
                 raise Refusal("document_unknown")
         text = await query.documents.text(document_id)
@@ -130,3 +151,8 @@ class FollowService:
 def _is_of_document(event: EventRow) -> bool:
     # Who else could not be reached is the sender's business alone.
     return event.delivery_id is None and event.kind != EventKind.RECIPIENT_UNDELIVERABLE.value
+
+
+def _may_know(delivery: DeliveryRecord) -> bool:
+    # What was held back, refused or withdrawn before it left the hub, its recipient never got to know.
+    return delivery.state in OFFERED_STATES or delivery.lease_token > 0

@@ -175,8 +175,9 @@ class InboxService:
         async with self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             _current_lease(delivery, token)
-            await tx.record(Change(deliveries=[replace(delivery, lease_until=now + length)]))
-        return now + length
+            until = _not_past_the_deadline(delivery, now + length)
+            await tx.record(Change(deliveries=[replace(delivery, lease_until=until)]))
+        return until
 
     async def confirm(self, caller: Caller, delivery_id: UUID, token: int) -> datetime:
         """Record that the recipient has the document; the same answer however often it is said.
@@ -276,3 +277,10 @@ def _current_lease(delivery: DeliveryRecord, token: int) -> None:
     if delivery.state in OPEN_STATES:
         raise Refusal("lease_lost")
     raise IllegalTransition(delivery.state, DeliveryEvent.HAND_OVER)
+
+
+def _not_past_the_deadline(delivery: DeliveryRecord, until: datetime) -> datetime:
+    # Renewing without end must not keep the sender from its evidence of non-delivery.
+    if delivery.deadline_at is None:
+        return until
+    return max(delivery.lease_until or delivery.created_at, min(until, delivery.deadline_at))

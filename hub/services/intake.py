@@ -167,6 +167,7 @@ class IntakeService:
     async def _take_in(self, submission: Submission, spool: Path) -> Submitted:
         stored, now = await self._known(submission)
         if stored is not None:
+            await self._name(submission, now)
             self._metrics.submissions.labels("repeated").inc()
             return Submitted(receipt=stored, repeated=True)
         judged = await self._judge(submission, now)
@@ -176,6 +177,14 @@ class IntakeService:
         self._metrics.submissions.labels("repeated" if submitted.repeated else "accepted").inc()
         self._metrics.submission_bytes.observe(submission.received.size)
         return submitted
+
+    async def _name(self, submission: Submission, now: datetime) -> None:
+        # A name given with a resend is taken from then on: it must not name another message later.
+        if submission.idempotency_key is None:
+            return
+        async with self._uow.read() as query:
+            if not await query.intake.name(submission.key, submission.idempotency_key, now):
+                raise Refusal("idempotency_conflict")
 
     async def _hold_the_gate(self, facts: Facts) -> None:
         # Urgent documents come in as long as there is any room at all (design section 8).
@@ -253,7 +262,9 @@ class IntakeService:
     ) -> Submitted:
         await self._commit.refuse_conflict(submission, judged.from_unit)
         blob_ids = [self._ids.new()]
-        kept = False
+        # Only what surely was not committed is dropped here. A cancelled or lost COMMIT may have happened:
+        # then the blob stays, and if no row names it, the janitor removes it after a day.
+        nothing_committed = False
         try:
             await self._blobs.put(blob_ids[0], submission.received.path)
             if rendition is not None:
@@ -263,13 +274,14 @@ class IntakeService:
             receipt = await self._commit_once(
                 submission, judged, now, blob_ids[0], rendition[1] if rendition else None
             )
-            kept = receipt is not None
+            nothing_committed = receipt is None
         except CommitUnknown:
-            # Whether the row exists decides; until that is known the blob must stay.
-            kept = True
             return await self._look_again(submission)
+        except Exception:
+            nothing_committed = True
+            raise
         finally:
-            if not kept:
+            if nothing_committed:
                 await self._drop(blob_ids)
         if receipt is None:
             stored, _ = await self._known(submission)

@@ -169,8 +169,8 @@ class IntakeCommit:
         if message.status_code != RECALL or message.refers_to is None:
             return Change()
         recalled = await tx.documents.get(message.refers_to)
-        rows = await tx.deliveries.lock_of_document(message.refers_to)
-        still_here = withdrawable(d for d in rows if d.unit_id in plan.concerned)
+        rows = await tx.deliveries.lock_of_units(message.refers_to, plan.concerned)
+        still_here = withdrawable(rows)
         if recalled is None or not still_here:
             return Change()
         reason = plan.text.description or RECALL
@@ -178,7 +178,8 @@ class IntakeCommit:
         own = [
             replace(d, state=DeliveryState.WITHDRAWN, ended_at=message.accepted_at) for d in plan.deliveries
         ]
-        return replace(change, deliveries=[*change.deliveries, *own])
+        told = [self._journal.delivery(EventKind.DELIVERY_WITHDRAWN, d, at=message.accepted_at) for d in own]
+        return replace(change, deliveries=[*change.deliveries, *own], events=[*change.events, *told])
 
     def _accepted(self, document: DocumentRecord) -> NewEvent:
         kind = (

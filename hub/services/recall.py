@@ -11,7 +11,7 @@ Said again with the same reason and time, a recall gives the same answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +19,7 @@ import orjson
 
 from hub.domain.business import StatusCode
 from hub.domain.ids import normalise_code
-from hub.domain.problems import Refusal
+from hub.domain.problems import HubError, Refusal
 from hub.domain.transport import DeliveryState
 from hub.ports.records import DeliveryRecord, DocumentRecord
 from hub.services.access import Caller
@@ -44,12 +44,14 @@ class RecallOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallOutcome:
-    """What became of it at one recipient: `withdrawn`, `asked` (with the receipt of the 13), or `over`."""
+    """What became of it at one recipient: `withdrawn`, `asked` (with the receipt of the 13), `over`, or
+    `failed` (with the problem's code: say the recall again)."""
 
     unit_id: str
     delivery_id: UUID
     result: str
     receipt_id: str | None = None
+    code: str | None = None
 
 
 class RecallService:
@@ -81,7 +83,7 @@ class RecallService:
             elif delivery.state in _OVER:
                 outcomes.append(_outcome(delivery, "over"))
             else:
-                outcomes.append(await self._ask(caller, order, delivery))
+                outcomes.append(await self._asked(caller, order, delivery))
         return tuple(outcomes)
 
     async def _withdraw(self, document: DocumentRecord, wanted: set[UUID], reason: str) -> set[UUID]:
@@ -93,6 +95,13 @@ class RecallService:
             now = await tx.deliveries.hub_time()
             await tx.record(withdraw(self._kit, document, open_rows, reason=reason.strip(), now=now))
         return already | {d.id for d in open_rows}
+
+    async def _asked(self, caller: Caller, order: RecallOrder, delivery: DeliveryRecord) -> RecallOutcome:
+        # One recipient that cannot be asked now must not keep the others from being asked.
+        try:
+            return await self._ask(caller, order, delivery)
+        except HubError as error:
+            return replace(_outcome(delivery, "failed"), code=error.code)
 
     async def _ask(self, caller: Caller, order: RecallOrder, delivery: DeliveryRecord) -> RecallOutcome:
         status = StatusOrder(

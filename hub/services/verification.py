@@ -24,7 +24,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import orjson
 import structlog
 
 from hub.domain.acceptance import Acceptance, Decision, FileFact
@@ -50,13 +49,12 @@ from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Ve
 from hub.services.attachments import unpacked
 from hub.services.evidence import non_delivery
 from hub.services.kit import Kit
-from hub.services.verification_facts import file_facts, overall, policy_of
+from hub.services.verification_facts import file_facts, overall, policy_of, report_bytes
 from schemas.edxml.read import AttachmentFile
 from schemas.issues import EdxmlRefused
 from schemas.limits import FormatLimits
 from signing.messages import Code
 from signing.report import FileReport
-from signing.report_json import to_json
 from signing.verify import unfinished
 
 log = structlog.get_logger(__name__)
@@ -65,6 +63,8 @@ MAX_ATTEMPTS: Final = VERIFICATION_CRASHES_MAX
 GIVE_BACK_EVERY_S: Final = 1.0
 RETRY_AFTER: Final = timedelta(seconds=10)
 PDF: Final = "application/pdf"
+# What the recipient is told where a first page could not be searched for marks of state secrecy.
+PAGE_UNREAD: Final = "first_page_unread"
 
 _MOVE: Final[Mapping[Decision, tuple[DeliveryEvent, EventKind]]] = {
     Decision.DELIVER: (DeliveryEvent.VERIFIED_DELIVER, EventKind.DELIVERY_QUEUED),
@@ -84,6 +84,7 @@ class _Findings:
     files: tuple[AttachmentRecord, ...]
     reports: tuple[FileReport, ...]
     secret: bool
+    page_unread: bool = False
 
 
 class VerificationService:
@@ -170,14 +171,15 @@ class VerificationService:
             log.error("verification_given_up", document_id=str(document.id), attempts=task.attempts)
             return _unfinished(document)
         reports: list[FileReport] = []
-        secret = False
+        secret, page_unread = False, False
         try:
             async with unpacked(self._blobs, document, self._limits) as files:
                 for file in files:
                     reports.append(await self._verify(task, file))
                     if file.media_type == PDF and not secret:
                         lines = await self._first_page(file)
-                        secret = find_mark_on_page(lines) is not None
+                        page_unread = page_unread or lines is None
+                        secret = find_mark_on_page(lines or ()) is not None
         except EdxmlRefused as refused:
             # Limits that were lowered since, or another version's reading: no reason to lose the document.
             log.warning("original_not_readable", document_id=str(document.id), code=refused.code)
@@ -188,7 +190,7 @@ class VerificationService:
             )
             for f in files
         )
-        return _Findings(files=examined, reports=tuple(reports), secret=secret)
+        return _Findings(files=examined, reports=tuple(reports), secret=secret, page_unread=page_unread)
 
     async def _verify(self, task: Task, file: AttachmentFile) -> FileReport:
         for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
@@ -198,12 +200,12 @@ class VerificationService:
                 log.warning("verification_failed", attempt=attempt, error=type(error).__name__)
         return unfinished(file.safe_name, sha256=file.sha256.hex(), code=Code.VERIFICATION_CRASHED)
 
-    async def _first_page(self, file: AttachmentFile) -> Sequence[str]:
+    async def _first_page(self, file: AttachmentFile) -> Sequence[str] | None:
         try:
             return await self._pages.first_page_lines(file.path)
         except (VerificationCrashed, VerificationTimedOut) as error:
             log.warning("first_page_unreadable", error=type(error).__name__)
-            return ()
+            return None
 
     async def _decide(self, task: Task, document: DocumentRecord, findings: _Findings) -> None:
         facts = file_facts([f.name for f in findings.files], findings.reports)
@@ -222,7 +224,8 @@ class VerificationService:
                 moved = await self._destroy(tx, document, deliveries, now)
             else:
                 await self._store_reports(tx, document, findings)
-                moved = [self._judge(d, facts, systems, now) for d in waiting]
+                unread = PAGE_UNREAD if findings.page_unread else None
+                moved = [self._judge(d, facts, systems, now, unread) for d in waiting]
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
             evidence = [
                 non_delivery(self._kit, document, delivery, "secrecy_mark", at=now)
@@ -249,7 +252,7 @@ class VerificationService:
                 position=file.index,
                 sha256=file.sha256,
                 indication=report.indication.value,
-                report_json=orjson.dumps(to_json(report)),
+                report_json=report_bytes(report),
             )
             for file, report in zip(findings.files, findings.reports, strict=True)
         ]
@@ -261,19 +264,25 @@ class VerificationService:
         facts: Sequence[FileFact],
         systems: Mapping[UUID, SystemRecord],
         now: datetime,
+        unread: str | None,
     ) -> tuple[DeliveryRecord, NewEvent]:
         acceptance: Acceptance = policy_of(systems.get(delivery.system_id)).evaluate(facts)
-        event, kind = _MOVE[acceptance.decision]
-        state = advance(delivery.state, event)
         codes = tuple(dict.fromkeys(reason.code for reason in acceptance.reasons))
+        decision = acceptance.decision
+        if unread is not None:
+            # Never blocked for what could not be examined, but the recipient is told.
+            codes = (*codes, unread)
+            decision = Decision.DELIVER_WITH_WARNING if decision is Decision.DELIVER else decision
+        event, kind = _MOVE[decision]
+        state = advance(delivery.state, event)
         moved = replace(
             delivery,
             state=state,
-            decision=acceptance.decision.value,
+            decision=decision.value,
             reasons=codes,
             ended_at=now if state is DeliveryState.REFUSED else None,
         )
-        told: dict[str, EventValue] = {"decision": acceptance.decision.value}
+        told: dict[str, EventValue] = {"decision": decision.value}
         if codes:
             told["reason"] = codes[0]
         return moved, self._journal.delivery(kind, moved, at=now, facts=told)
@@ -298,9 +307,14 @@ class VerificationService:
 
     async def _unlink(self, document: DocumentRecord) -> None:
         # After the commit: if the process dies here, the janitor finds blobs whose row says "secret".
-        await self._blobs.delete(document.blob_id)
+        blob_ids = [document.blob_id]
         if document.rendition is not None:
-            await self._blobs.delete(document.rendition.blob_id)
+            blob_ids.append(document.rendition.blob_id)
+        for blob_id in blob_ids:
+            try:
+                await self._blobs.delete(blob_id)
+            except BlobStoreError as error:
+                log.critical("secret_not_unlinked", blob_id=str(blob_id), error=type(error).__name__)
 
     async def _give_back(self, task: Task) -> None:
         # The database went away in the middle. It is mostly back before the lease ends: nobody should have
@@ -321,4 +335,6 @@ def _unfinished(document: DocumentRecord) -> _Findings:
         unfinished(each.name, sha256=each.sha256.hex(), code=Code.VERIFICATION_CRASHED)
         for each in document.attachments
     )
-    return _Findings(files=document.attachments, reports=reports, secret=False)
+    # Whether a page bears a mark of state secrecy nobody has seen: the recipient is told.
+    unread = any(each.media_type == PDF for each in document.attachments)
+    return _Findings(files=document.attachments, reports=reports, secret=False, page_unread=unread)

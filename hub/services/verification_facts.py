@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+import orjson
 
 from hub.domain.acceptance import (
     AcceptancePolicy,
@@ -18,6 +21,9 @@ from hub.domain.acceptance import (
 )
 from hub.ports.records import SystemRecord
 from signing.report import FileReport, Indication, rank
+from signing.report_json import to_json
+
+REPLACEMENT: Final = "\ufffd"
 
 
 def file_facts(names: Sequence[str], reports: Sequence[FileReport]) -> tuple[FileFact, ...]:
@@ -69,3 +75,22 @@ def parse_policy(settings: Sequence[tuple[str, str]]) -> AcceptancePolicy:
     if given:
         raise ValueError(f"unknown policy settings: {', '.join(sorted(given))}")
     return policy
+
+
+def report_bytes(report: FileReport) -> bytes:
+    """Return a report as the JSON that is stored, without what a database's text cannot hold.
+
+    Names and reasons in a signed file are its signer's to choose: a NUL or half a surrogate in them must
+    not keep a verdict from being written.
+    """
+    return orjson.dumps(_storable(to_json(report)))
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\x00", REPLACEMENT).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {str(_storable(name)): _storable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(each) for each in value]
+    return value

@@ -7,7 +7,7 @@ Sweeps use SKIP LOCKED: several nodes sweep at once and no row is taken twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,10 @@ LOCK = f"SELECT {DELIVERY_COLUMNS}, hub_now() AS now FROM delivery WHERE id = $1
 LOCK_OF_DOCUMENT = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id FOR UPDATE
 """
+LOCK_OF_UNITS = f"""
+SELECT {DELIVERY_COLUMNS} FROM delivery
+WHERE document_id = $1 AND id >= $1 AND unit_id = ANY($2::text[]) ORDER BY id FOR UPDATE
+"""
 OF_DOCUMENT = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id"
 # States in which a referred delivery no longer holds back what refers to it.
 _PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 'withdrawn')"
@@ -39,6 +43,9 @@ d.state = 'queued' AND d.parked_until IS NULL
 AND (d.waits_for IS NULL OR EXISTS (
     SELECT FROM delivery w
     WHERE w.id = d.waits_for AND (w.state IN {_PASSED} OR w.handed_over_at IS NOT NULL)))
+AND EXISTS (
+    SELECT FROM agency a
+    WHERE a.unit_id = d.unit_id AND a.system_id = d.system_id AND a.state <> 'locked')
 """
 OFFERS = f"""
 WITH lanes AS (
@@ -85,10 +92,12 @@ WHERE state IN {_OPEN} AND deadline_at < hub_now()
   AND (lease_until IS NULL OR lease_until < hub_now())
 ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
 """
+# Verification that does not end makes a delivery late too.
+_LATE = "('awaiting_verification', 'queued', 'held', 'leased', 'handed_over')"
 ALERTING = f"""
 WITH late AS (
     SELECT id FROM delivery
-    WHERE alerted_at IS NULL AND state IN {_OPEN} AND alert_at < hub_now()
+    WHERE alerted_at IS NULL AND state IN {_LATE} AND alert_at < hub_now()
     ORDER BY alert_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery d SET alerted_at = hub_now() FROM late WHERE d.id = late.id
@@ -125,6 +134,11 @@ class PgDeliveries:
     async def lock_of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Lock and return all deliveries of a document."""
         return await self._many(LOCK_OF_DOCUMENT, document_id)
+
+    async def lock_of_units(self, document_id: UUID, units: Collection[str]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return a document's deliveries to these units."""
+        rows = await self._connection.fetch(LOCK_OF_UNITS, document_id, list(units))
+        return tuple(delivery(row) for row in rows)
 
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document."""

@@ -51,7 +51,17 @@ PUT_SUCCESSORS = """
 INSERT INTO agency_successor (unit_id, successor, is_default, from_date, position)
 SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::date[], $5::integer[])
 """
-ASSIGN = "UPDATE agency SET system_id = $2 WHERE unit_id = $1"
+# What has not been fetched yet goes with the unit: nobody but its own system may see its mail.
+ASSIGN = """
+WITH moved AS (
+    UPDATE delivery SET system_id = $2
+    WHERE unit_id = $1 AND system_id <> $2 AND state IN ('awaiting_verification', 'held', 'queued')
+    RETURNING 1
+), woken AS (
+    INSERT INTO outbox (topic, ref) SELECT 'inbox', $2 FROM moved LIMIT 1
+)
+UPDATE agency SET system_id = $2 WHERE unit_id = $1
+"""
 SET_STATE = "UPDATE agency SET state = $2 WHERE unit_id = $1"
 SEARCH = """
 SELECT a.unit_id, a.name, a.level, a.parent, a.state, s.name AS system_name,

@@ -60,6 +60,11 @@ class PgEvents:
         rows = await self._connection.fetch(AFTER, seq, system_id, limit)
         return tuple(EventRow(**dict(row)) for row in rows)
 
+    async def head(self) -> int:
+        """Return the highest number given so far."""
+        seq: int = await self._connection.fetchval("SELECT seq FROM log_head")
+        return seq
+
     async def number(self, limit: int) -> int:
         """Number committed events. The lock comes before the look, so `seq` follows what was committed."""
         if not await self._connection.fetchval(ANY_FRESH):

@@ -22,6 +22,16 @@ SELECT receipt FROM intake_key
 WHERE system_id = $1 AND kind = $2 AND sha256 = $3 AND recipients_sha256 = $4
 """
 IDEMPOTENCY = "SELECT sha256, recipients_sha256 FROM idempotency_key WHERE system_id = $1 AND key = $2"
+# Returns whether the name is, or was, given to this very submission.
+NAME = """
+WITH named AS (
+    INSERT INTO idempotency_key (system_id, key, sha256, recipients_sha256, accepted_at)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT EXISTS (SELECT FROM named) OR EXISTS (
+    SELECT FROM idempotency_key
+    WHERE system_id = $1 AND key = $2 AND sha256 = $3 AND recipients_sha256 = $4)
+"""
 NEXT_VERSION = """
 SELECT coalesce(max(version_no), 0) + 1 FROM document_key
 WHERE unit_id = $1 AND document_no = $2 AND change_kind IN ('new', 'update')
@@ -125,6 +135,13 @@ class PgIntake:
         return KeysTaken(
             submission=row["submission"], document=row["document"], idempotency=row["idempotency"]
         )
+
+    async def name(self, submission: SubmissionKey, key: str, at: datetime) -> bool:
+        """Note an Idempotency-Key for a submission that is known already; False if it names another."""
+        named: bool = await self._connection.fetchval(
+            NAME, submission.system_id, key, submission.sha256, submission.recipients_sha256, at
+        )
+        return named
 
     async def insert(
         self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]

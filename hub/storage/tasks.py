@@ -43,10 +43,13 @@ WHERE due_at < hub_now() - $1::interval AND (lease_until IS NULL OR lease_until 
 ORDER BY lane = 'normal', due_at LIMIT $2
 """
 # Counting stops at one more than the limit that matters (design section 8: 20,000). How long a task waits
-# counts from when it was last due: one that cannot be done and is put off again and again is no backlog.
+# counts from when it was last due: one that is put off again and again is no backlog, nor is one that is
+# being worked on.
 BACKLOG = """
 SELECT count(*) AS waiting, greatest(max(extract(epoch FROM hub_now() - due_at)), 0)::float8 AS oldest
-FROM (SELECT due_at FROM task WHERE kind = $1 ORDER BY due_at LIMIT 20001) t
+FROM (SELECT due_at FROM task
+      WHERE kind = $1 AND (lease_until IS NULL OR lease_until < hub_now())
+      ORDER BY due_at LIMIT 20001) t
 """
 
 

@@ -24,6 +24,7 @@ from hub.storage.events import PgEvents
 from hub.storage.housekeeping import PgHousekeeping
 from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
+from hub.storage.pool import DatabaseUnfit
 from hub.storage.record import record
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
@@ -32,6 +33,8 @@ ACQUIRE_TIMEOUT_S = 5.0
 
 # What the driver raises when the server is away, starting, stopping or out of connections.
 _UNREACHABLE = (
+    # A server that has become a standby: a failover is under way.
+    DatabaseUnfit,
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -97,7 +100,7 @@ class PgUnitOfWork:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[PgTransaction]:
-        committing = False
+        committing = committed = False
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 transaction = connection.transaction()
@@ -110,10 +113,13 @@ class PgUnitOfWork:
                     raise
                 committing = True
                 await transaction.commit()
-                committing = False
+                committed = True
                 if self._on_commit is not None and repositories.has_news:
                     self._on_commit()
         except _UNREACHABLE as error:
+            if committed:
+                # The connection broke while it was given back: what was to be done is done.
+                return
             if committing:
                 raise CommitUnknown(str(error)) from error
             raise DatabaseUnavailable(str(error)) from error

@@ -5,7 +5,7 @@ Times are RFC 3339 in UTC with Z; digests are hex SHA-256; ids are UUIDs. Field 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,6 +14,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from hub.domain.limits import REASON_MAX, RECIPIENTS_MAX
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_MAX)]
+
+
+# Moments that a system may state: a date outside is a mistake, and some cannot be written in local time.
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))
+]
 
 
 class Model(BaseModel):
@@ -153,7 +159,7 @@ class StatusRequest(Model):
     """
 
     about: UUID
-    at: AwareDatetime
+    at: Moment
     from_code: str | None = Field(default=None, max_length=50)
     to_code: str | None = Field(default=None, max_length=50)
     status_code: Literal["01", "02", "03", "04", "05", "06", "13", "15", "16"]
@@ -169,7 +175,7 @@ class RecallRequest(Model):
     """
 
     reason: Reason
-    at: AwareDatetime
+    at: Moment
     units: list[str] = Field(default=[], max_length=RECIPIENTS_MAX)
 
 
@@ -178,8 +184,9 @@ class RecallOut(Model):
 
     unit: str
     delivery_id: UUID
-    result: Literal["withdrawn", "asked", "over"]
+    result: Literal["withdrawn", "asked", "over", "failed"]
     receipt_id: str | None
+    code: str | None = None
 
 
 class RecallAnswer(Model):
@@ -239,7 +246,7 @@ class DocumentMetadata(Model):
     updates: str = Field(default="", max_length=200)
     replaces: list[ReplacedIn] = Field(default=[], max_length=100)
     to_places: list[str] = Field(default=[], max_length=100)
-    sent_at: AwareDatetime
+    sent_at: Moment
 
 
 class RecipientOut(Model):

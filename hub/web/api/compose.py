@@ -18,7 +18,7 @@ from hub.domain.problems import Refusal
 from hub.services.access import Caller
 from hub.services.compose import Change, DocumentOrder, FilePart, Quoted, SignedBy
 from hub.services.intake import Submitted
-from hub.web.api.parameters import JSON_MAX, checked, idempotency_key
+from hub.web.api.parameters import JSON_MAX, checked, idempotency_key, refuse_nul
 from hub.web.body import invite
 from hub.web.keys import SERVICES, Services
 from hub.web.models import DocumentMetadata
@@ -94,6 +94,7 @@ async def _metadata(part: BodyPartReader) -> DocumentMetadata:
         raw += chunk
         if len(raw) > JSON_MAX:
             raise Refusal("parts_invalid", params={"part": METADATA})
+    refuse_nul(raw)
     try:
         parsed: object = orjson.loads(raw)
     except orjson.JSONDecodeError:

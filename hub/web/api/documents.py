@@ -125,6 +125,5 @@ async def events(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     after = integer(request, "after", default=0, least=0, most=2**62)
     limit = integer(request, "limit", default=100, least=1, most=EVENTS_PAGE)
-    rows = await request.app[SERVICES].follow.events_after(caller, after, limit=limit)
-    following = max((r.seq for r in rows if r.seq is not None), default=after)
+    rows, following = await request.app[SERVICES].follow.events_after(caller, after, limit=limit)
     return json_response(EventPage(events=[views.event(r) for r in rows], next=following))

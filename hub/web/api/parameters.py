@@ -16,6 +16,7 @@ from hub.web.keys import SERVICES
 IDEMPOTENCY_KEY_MAX: Final = 200
 DIGITS_MAX: Final = 20
 JSON_MAX: Final = 64 * 1024
+NUL: Final = b"\\u0000"
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -56,6 +57,12 @@ def integer(request: web.Request, name: str, *, default: int, least: int, most: 
     return min(max(int(text), least), most)
 
 
+def refuse_nul(raw: bytes | bytearray) -> None:
+    """Refuse a NUL in JSON: no text of ours can hold one. Raises Refusal `bad_request`."""
+    if NUL in raw:
+        raise Refusal("bad_request", params={"field": "\\u0000"})
+
+
 async def json_body(request: web.Request, model: type[M], *, optional: bool = False) -> M:
     """Return the JSON body as a model; raises Refusal `bad_request` naming the first field that is wrong."""
     raw = bytearray()
@@ -67,6 +74,7 @@ async def json_body(request: web.Request, model: type[M], *, optional: bool = Fa
             raise Refusal("bad_request", params={"field": "body"})
     if not raw and not optional:
         raise Refusal("bad_request", params={"field": "body"})
+    refuse_nul(raw)
     try:
         parsed: object = orjson.loads(raw or b"{}")
     except orjson.JSONDecodeError:

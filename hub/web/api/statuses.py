@@ -48,6 +48,7 @@ async def recall(request: web.Request) -> web.Response:
                 "delivery_id": o.delivery_id,
                 "result": o.result,
                 "receipt_id": o.receipt_id,
+                "code": o.code,
             }
         )
         for o in outcomes

@@ -318,8 +318,7 @@ async def test_a_secret_whose_blob_could_not_be_removed_at_once_is_removed_by_th
             raise BlobStoreFailed("i/o error")
 
         broken.setattr(hub.blobs, "delete", away)
-        with pytest.raises(BlobStoreFailed):
-            await hub.settle()
+        await hub.settle()
     assert len(await hub.stored_blobs()) == 1
     tomorrow = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1)
     assert await hub.motions.housekeeping.remove_orphan_blobs(tomorrow) == 1
