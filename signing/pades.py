@@ -95,6 +95,20 @@ class _AppendOnlyWriter(IncrementalPdfFileWriter):
 
     def _update_meta(self) -> None:
         """Signing changes nothing about the document, its dates included."""
+        # Called before objects are written. Texts that go out again keep the encoding they came in.
+        for written in list(self.objects.values()):
+            _keep_encodings(written)
+
+
+def _keep_encodings(thing: object) -> None:
+    if isinstance(thing, generic.TextStringObject):
+        thing.force_output_encoding = thing.force_output_encoding or thing.autodetected_encoding
+    elif isinstance(thing, generic.DictionaryObject):
+        for key in thing:
+            _keep_encodings(thing.raw_get(key))
+    elif isinstance(thing, generic.ArrayObject):
+        for place in range(len(thing)):
+            _keep_encodings(thing.raw_get(place))
 
 
 class _Drawing(PdfContent):

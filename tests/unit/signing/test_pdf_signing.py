@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pypdfium2
 import pytest
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 
 from signing.appearance import (
@@ -213,3 +215,19 @@ def test_initials_stand_beside_the_last_line(office: Office, judged: Judged) -> 
     initials = Appearance(role=Role.INITIALS, place=place, text="VĐ")
     report = judged(sign_pdf(office.letter, office.person, now=NOW, appearance=initials))
     assert report.signatures[0].role is Role.INITIALS
+
+
+def test_texts_that_are_written_again_keep_their_encoding(office: Office, judged: Judged) -> None:
+    """The catalogue goes out again with every signature; its /Lang in UTF-16 stays in UTF-16."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(office.letter))
+    writer.root[generic.pdf_name("/Lang")] = generic.TextStringObject("VI")
+    writer.root["/Lang"].force_output_encoding = generic.TextStringEncoding.UTF16BE
+    writer.update_root()
+    out = io.BytesIO()
+    writer.write(out)
+    pdf = out.getvalue()
+    for _ in range(2):
+        pdf = sign_pdf(pdf, office.person, now=NOW)
+    written = PdfFileReader(io.BytesIO(pdf)).root.raw_get("/Lang")
+    assert written.autodetected_encoding is generic.TextStringEncoding.UTF16BE
+    assert judged(pdf).indication is Indication.TOTAL_PASSED
