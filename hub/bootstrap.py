@@ -192,7 +192,9 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
         stack.push_async_callback(pool.close)
         blobs = LocalBlobStore(settings.blobs_path)
         stack.callback(blobs.close)
-        await blobs.clear_spools(SHARED_SPOOL_AGE if settings.blobs_shared else timedelta(0))
+        # Only the embedded database's lock says that no other node works in this home.
+        alone = settings.database_url is None and not settings.blobs_shared
+        await blobs.clear_spools(timedelta(0) if alone else SHARED_SPOOL_AGE)
         verifier = VerifierPool(
             workers=settings.verify_workers,
             timeout_s=settings.verify_timeout_s,

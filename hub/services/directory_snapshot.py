@@ -25,7 +25,9 @@ class DirectorySnapshot:
 
     async def current(self) -> Directory:
         """Return the directory; raises DatabaseUnavailable if it was never loaded and cannot be."""
-        if self._directory is not None and time.monotonic() < self._fresh_until:
+        # While one call loads, the others go on with what there is.
+        fresh = time.monotonic() < self._fresh_until or self._loading.locked()
+        if self._directory is not None and fresh:
             return self._directory
         async with self._loading:
             if self._directory is not None and time.monotonic() < self._fresh_until:

@@ -6,8 +6,11 @@ the directory was at the time of a document is known by the snapshot digest in i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
+
+import asyncpg
 
 from hub.domain.directory import (
     Agency,
@@ -85,28 +88,9 @@ class PgDirectory:
         return number
 
     async def load(self, province_suffixes: frozenset[str]) -> Directory:
-        """Return the whole directory as an immutable snapshot."""
-        agencies = [
-            Agency(
-                unit_id=row["unit_id"],
-                name=row["name"],
-                level=Level(row["level"]),
-                parent=row["parent"],
-                codes=tuple(
-                    AgencyCode(code=code, scheme=CodeScheme(scheme), valid_from=valid_from, valid_to=valid_to)
-                    for code, scheme, valid_from, valid_to in row["codes"]
-                ),
-                state=UnitState(row["state"]),
-                successors=tuple(
-                    Succession(unit_id=unit, default=default, from_date=from_date)
-                    for unit, default, from_date in row["successors"]
-                ),
-                retired_on=row["retired_on"],
-                system_id=row["system_id"],
-            )
-            for row in await self._connection.fetch(LOAD)
-        ]
-        return Directory(agencies, province_suffixes=province_suffixes)
+        """Return the whole directory as an immutable snapshot, built in a thread: it may be large."""
+        rows = await self._connection.fetch(LOAD)
+        return await asyncio.to_thread(_directory, rows, province_suffixes)
 
     async def replace(self, agencies: Sequence[Agency]) -> None:
         """Put these agencies in place of the directory; known units keep their system."""
@@ -175,3 +159,27 @@ class PgDirectory:
         if changed:
             await self._connection.execute(BUMP)
         return changed
+
+
+def _directory(rows: Sequence[asyncpg.Record], province_suffixes: frozenset[str]) -> Directory:
+    agencies = [
+        Agency(
+            unit_id=row["unit_id"],
+            name=row["name"],
+            level=Level(row["level"]),
+            parent=row["parent"],
+            codes=tuple(
+                AgencyCode(code=code, scheme=CodeScheme(scheme), valid_from=valid_from, valid_to=valid_to)
+                for code, scheme, valid_from, valid_to in row["codes"]
+            ),
+            state=UnitState(row["state"]),
+            successors=tuple(
+                Succession(unit_id=unit, default=default, from_date=from_date)
+                for unit, default, from_date in row["successors"]
+            ),
+            retired_on=row["retired_on"],
+            system_id=row["system_id"],
+        )
+        for row in rows
+    ]
+    return Directory(agencies, province_suffixes=province_suffixes)

@@ -75,3 +75,14 @@ async def test_a_blob_without_a_row_is_removed_when_it_is_a_day_old(
     await hub.blobs.drop_spool(spool)
     await hub.motions.housekeeping.remove_orphan_blobs(datetime.now(UTC) + age)
     assert await hub.stored_blobs() == (kept if age > timedelta(hours=24) else kept | {orphan})
+
+
+async def test_rows_of_a_wrong_clock_keep_nobody_from_starting(pool: Any) -> None:
+    await pool.execute(
+        "INSERT INTO event (id, kind, document_id, body, at)"
+        " VALUES (uuid7_floor(now() + interval '5 months'), 'x', gen_random_uuid(), '', now())"
+    )
+    await pool.execute("UPDATE hub_clock SET clock_offset = interval '3 months'")
+    async with PgUnitOfWork(pool).begin() as tx:
+        assert await tx.housekeeping.ensure_partitions() == 0
+        assert await tx.housekeeping.misplaced_rows() == 1
