@@ -395,6 +395,13 @@ class _WatchedTransaction:
         self._transaction = transaction
         self.start, self.rollback = transaction.start, transaction.rollback
 
+    async def __aenter__(self) -> _WatchedTransaction:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: object, *_rest: object) -> None:
+        await (self.commit() if kind is None else self.rollback())
+
     async def commit(self) -> None:
         when, self._pool.fail_commit = self._pool.fail_commit, None
         if when == "before":
