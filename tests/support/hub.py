@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 import asyncpg
@@ -395,7 +395,7 @@ class _WatchedTransaction:
         self._transaction = transaction
         self.start, self.rollback = transaction.start, transaction.rollback
 
-    async def __aenter__(self) -> _WatchedTransaction:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
