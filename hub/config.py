@@ -180,11 +180,6 @@ class Settings(_Group):
         max_length=50,
         description="Code of this exchange axis, in receipts and traces.",
     )
-    hub_name: str = Field(
-        "Trục liên thông văn bản tỉnh Bình Dương (minh họa)",
-        min_length=1,
-        description="Name of this exchange axis.",
-    )
     province_codes: tuple[str, ...] = Field(
         ("H09",), description="First or last groups of codes that are of this province (`H09`)."
     )

@@ -81,8 +81,3 @@ PARKED_STATUS_MAX: Final = timedelta(hours=24)
 ORPHAN_BLOB_AGE: Final = timedelta(hours=24)
 REASON_MAX: Final = 1_000
 """Characters of a reason [products: 1,000]."""
-
-
-def disk_floor(total: int) -> int:
-    """Free bytes below which the normal lane stops on a file system of this size."""
-    return max(int(total * DISK_FREE_MIN_SHARE), DISK_FREE_MIN)

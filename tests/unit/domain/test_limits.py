@@ -6,6 +6,7 @@ import pytest
 
 from hub.config import Limits
 from hub.domain import limits
+from hub.services.rules import IntakeFloor
 from schemas.limits import FormatLimits
 
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ def test_each_limit_has_its_documented_default(name: str, value: object) -> None
     ("total", "floor"), [(10 * limits.GIB, 2 * limits.GIB), (1_000 * limits.GIB, 50 * limits.GIB)]
 )
 def test_the_disk_floor_is_a_share_but_never_less_than_two_gigabytes(total: int, floor: int) -> None:
-    assert limits.disk_floor(total) == floor
+    assert IntakeFloor().disk_floor(total) == floor
 
 
 def test_the_format_has_the_same_limits() -> None:
