@@ -24,6 +24,14 @@ def withdrawal(kit: Kit, document: DocumentRecord, delivery: DeliveryRecord, *, 
     return _of_delivery(kit, "withdrawal", document, delivery, {"body_sent": False}, at=at)
 
 
+def unreachable(
+    kit: Kit, document: DocumentRecord, recipient: str, reason: str, *, at: datetime
+) -> EvidenceRow:
+    """Return the statement that a document could not be routed to one of its recipients."""
+    stated: dict[str, Json] = {"recipient": recipient, "reason": reason}
+    return _sealed(kit, "non_delivery", document, None, stated, at=at)
+
+
 def _of_delivery(
     kit: Kit,
     kind: str,
@@ -38,17 +46,29 @@ def _of_delivery(
         "recipient": delivery.unit_id,
         **stated,
     }
-    body = evidence_body(kit.hub_code, kind, document, facts, at=at)
+    return _sealed(kit, kind, document, delivery, facts, at=at)
+
+
+def _sealed(
+    kit: Kit,
+    kind: str,
+    document: DocumentRecord,
+    delivery: DeliveryRecord | None,
+    facts: Mapping[str, Json],
+    *,
+    at: datetime,
+) -> EvidenceRow:
+    body = _body(kit.hub_code, kind, document, facts, at=at)
     return EvidenceRow(
         id=kit.ids.new(),
         document_id=document.id,
-        delivery_id=delivery.id,
+        delivery_id=None if delivery is None else delivery.id,
         kind=kind,
         body=kit.sealer.seal(body).encode(),
     )
 
 
-def evidence_body(
+def _body(
     hub_code: str, kind: str, document: DocumentRecord, facts: Mapping[str, Json], *, at: datetime
 ) -> bytes:
     """Return the canonical JSON of a statement by the hub about a document."""

@@ -12,7 +12,6 @@ from typing import Final
 
 from hub.domain.directory import RecipientResult, Resolution
 from hub.domain.events import EventKind, EventValue, code_or_digest
-from hub.domain.jcs import Json
 from hub.domain.problems import Refusal
 from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
@@ -21,7 +20,7 @@ from hub.ports.records import Change, DocumentRecord, EvidenceRow, Hint, NewEven
 from hub.ports.unit_of_work import KeyClaim, Transaction
 from hub.services.access import Caller
 from hub.services.business_effects import RECALL, effects_of
-from hub.services.evidence import evidence_body
+from hub.services.evidence import unreachable
 from hub.services.intake_plan import Facts, Plan
 from hub.services.kit import Kit
 from hub.services.receive import Received
@@ -205,18 +204,8 @@ class IntakeCommit:
         rows, events = [], []
         for result in results:
             reason = result.reason or "recipient_unknown"
-            stated: dict[str, Json] = {"recipient": result.code, "reason": reason}
             facts: dict[str, EventValue] = {"code": code_or_digest(result.code), "reason": reason}
-            body = evidence_body(self._hub_code, "non_delivery", document, stated, at=document.accepted_at)
-            rows.append(
-                EvidenceRow(
-                    id=self._ids.new(),
-                    document_id=document.id,
-                    delivery_id=None,
-                    kind="non_delivery",
-                    body=self._sealer.seal(body).encode(),
-                )
-            )
+            rows.append(unreachable(self._kit, document, result.code, reason, at=document.accepted_at))
             events.append(
                 self._journal.document(
                     EventKind.RECIPIENT_UNDELIVERABLE, document, at=document.accepted_at, facts=facts
