@@ -1,0 +1,125 @@
+"""All options of a hub; groups of them stand in modules of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from hub.config.base import GIB, Count, Group, Seconds, require_scheme
+from hub.config.limits import Deadlines, Leases, Limits
+from hub.observability.failpoints import FAILPOINTS
+
+DEFAULT_HOME: Final = Path("~/.lienthong")
+
+
+class Settings(Group):
+    """Every option of a hub. Build it with `load_settings`."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    home: Path = Field(
+        DEFAULT_HOME, description="The one folder in which the embedded default keeps everything."
+    )
+    production: bool = Field(
+        default=False, description="Refuse what suits only a demonstration: embedded PostgreSQL, failpoints."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 15–18, `postgresql://…`. Without it: an embedded PostgreSQL in `home`."
+    )
+    broker_url: SecretStr | None = Field(
+        None,
+        description="RabbitMQ 3.10 or later, `amqp://…` or `amqps://…`. Without it: the in-process broker, "
+        "which serves one node.",
+    )
+    broker_prefix: str = Field(
+        "lienthong",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="What the hub's exchanges and queues are named by; nodes of one hub share it.",
+    )
+    http_host: str = Field("127.0.0.1", min_length=1, description="Address the hub listens on.")
+    http_port: int = Field(8090, ge=0, le=65_535, description="Port the hub listens on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^/\s]+$", description="Scheme and host under which others reach the hub."
+    )
+    hub_code: str = Field(
+        "00.09.W00",
+        min_length=1,
+        max_length=50,
+        description="Code of this exchange axis, in receipts and traces.",
+    )
+    province_codes: tuple[str, ...] = Field(
+        ("H09",), description="First or last groups of codes that are of this province (`H09`)."
+    )
+    blobs_folder: Path | None = Field(
+        None, description="Folder of documents as sent. Without it: `<home>/blobs`."
+    )
+    blobs_shared: bool = Field(
+        default=False, description="`blobs_folder` is one file system shared by all nodes."
+    )
+    trust_folder: Path | None = Field(None, description="Folder of trusted CA certificates for verification.")
+    verify_workers: Count = Field(2, description="Processes that verify signatures.")
+    verify_timeout_s: Seconds = Field(60, description="Longest verification of one file.")
+    verify_memory_bytes: Count = Field(1 * GIB, description="Most memory of one verifying process.")
+    pool_size: int = Field(16, ge=2, le=500, description="Database connections of one node.")
+    statement_timeout_s: Seconds = Field(5, description="Longest SQL statement of a pooled connection.")
+    lock_timeout_s: Seconds = Field(2, description="Longest wait of a statement for a lock.")
+    api_key_grace_days: Count = Field(
+        7, description="How long an API key still works after its successor is made."
+    )
+    intake_key_days: Count = Field(400, description="How long a repeated submission is recognised.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto`: for people on a terminal, JSON lines elsewhere."
+    )
+    failpoint: str | None = Field(None, description="Kill the process at this named place. For tests alone.")
+    limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
+    leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
+    deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
+
+    @field_validator("home", "blobs_folder", "trust_folder")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 (keeps symlinks)
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        return require_scheme(value, ("postgresql://", "postgres://"))
+
+    @field_validator("broker_url")
+    @classmethod
+    def _amqp(cls, value: SecretStr | None) -> SecretStr | None:
+        return require_scheme(value, ("amqp://", "amqps://"))
+
+    @field_validator("failpoint")
+    @classmethod
+    def _known_failpoint(cls, value: str | None) -> str | None:
+        if value is not None and value not in FAILPOINTS:
+            raise ValueError(f"unknown; known are {', '.join(FAILPOINTS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.production and self.failpoint is not None:
+            raise ValueError("a failpoint cannot be armed in production")
+        if self.production and self.database_url is None:
+            raise ValueError("production needs database_url: the embedded PostgreSQL is not backed up")
+        return self
+
+    @property
+    def blobs_path(self) -> Path:
+        """The folder of documents as sent."""
+        return self.blobs_folder or self.home / "blobs"
+
+    @property
+    def trust_path(self) -> Path:
+        """The folder of trusted CA certificates."""
+        return self.trust_folder or self.home / "trust"
+
+    @property
+    def keys_path(self) -> Path:
+        """The folder of the hub's own keys (0700)."""
+        return self.home / "keys"
