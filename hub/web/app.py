@@ -13,7 +13,8 @@ from hub import __version__
 from hub.web import body, openapi
 from hub.web.keys import SERVICES, STOPPING, UNDER_WAY, Services, UnderWay
 from hub.web.middleware import add_headers, trace
-from hub.web.routes import OPERATIONS, Handler
+from hub.web.operation import Handler
+from hub.web.routes import OPERATIONS
 
 _STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css"}
 

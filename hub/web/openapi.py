@@ -10,8 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from hub.domain.problems import PROBLEMS
 from hub.web.models import DocumentMetadata, ProblemDocument
+from hub.web.operation import Operation
 from hub.web.responses import PROBLEM_TYPE
-from hub.web.routes import OPERATIONS, Operation
+from hub.web.routes import OPERATIONS
 
 _REF: Final = "#/components/schemas/{model}"
 # Problems that every call with a key can have.

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from hub.domain.problems import PROBLEMS
 from hub.web import models, routes
-from hub.web.routes import OPERATIONS, Operation
+from hub.web.operation import Operation
+from hub.web.routes import OPERATIONS
 from schemas.messages import CATALOGUE
 from tests.unit.docs.tables import BLOCKS, DOCS, block
 

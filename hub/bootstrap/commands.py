@@ -1,0 +1,47 @@
+"""What administrators' commands need, without a node."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from hub.bootstrap.services import make_kit, make_registry
+from hub.bootstrap.values import make_ids
+from hub.config import Settings
+from hub.embedded.postgres import EmbeddedPostgres
+from hub.services.decisions import DecisionService
+from hub.services.registry import RegistryService
+from hub.storage.blobs_local import LocalBlobStore
+from hub.storage.migrate import migrate
+from hub.storage.pool import create_pool
+from hub.storage.unit_of_work import PgUnitOfWork
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
+    """Yield what administrators' commands need: systems, keys and the directory, without a node."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        stack.push_async_callback(pool.close)
+        yield make_registry(settings, PgUnitOfWork(pool), make_ids())
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[DecisionService]:
+    """Yield what people decide about single deliveries, without a node: a running one acts on it."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        stack.push_async_callback(pool.close)
+        blobs = LocalBlobStore(settings.blobs_path)
+        stack.callback(blobs.close)
+        yield DecisionService(make_kit(settings, PgUnitOfWork(pool), blobs))

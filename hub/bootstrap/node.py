@@ -1,0 +1,148 @@
+"""A node: database, blobs, verifier, broker, use cases, loops and the HTTP application."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from aiohttp import web
+
+from hub.bootstrap.database import open_database, prepare_home
+from hub.bootstrap.services import make_kit, make_registry, make_services
+from hub.bootstrap.values import format_limits_of, trust_folder
+from hub.broker.amqp import AmqpBroker
+from hub.broker.in_process import InProcessBroker
+from hub.config import Settings
+from hub.ports.broker import Broker
+from hub.services.dead_letters import DeadLetters
+from hub.services.decisions import DecisionService
+from hub.services.housekeeping import Housekeeping
+from hub.services.numbering import Numbering
+from hub.services.outbox_pump import OutboxPump
+from hub.services.registry import RegistryService
+from hub.services.sweeper import Sweeper
+from hub.services.verification import VerificationService
+from hub.storage.blobs_local import LocalBlobStore
+from hub.storage.listener import InboxListener
+from hub.storage.pool import create_pool
+from hub.storage.unit_of_work import PgUnitOfWork
+from hub.web.app import create_app
+from hub.workers.loops import Bell, Loops, Motions
+from hub.workers.verifier_pool import VerifierPool
+
+SHARED_SPOOL_AGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A node, ready to serve: its HTTP application, its loops, and what commands need of it."""
+
+    app: web.Application
+    loops: Loops
+    registry: RegistryService
+    decisions: DecisionService
+    settings: Settings
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
+    """Build a node and yield it; whatever was started is stopped at the end of the block."""
+    async with AsyncExitStack() as stack:
+        prepare_home(settings)
+        dsn = await stack.enter_async_context(open_database(settings, upgrade=False))
+        pool = await create_pool(
+            dsn,
+            size=settings.pool_size,
+            application_name="lienthong",
+            statement_timeout_s=settings.statement_timeout_s,
+            lock_timeout_s=settings.lock_timeout_s,
+        )
+        stack.push_async_callback(pool.close)
+        blobs = LocalBlobStore(settings.blobs_path)
+        stack.callback(blobs.close)
+        # Only the embedded database's lock says that no other node works in this home.
+        alone = settings.database_url is None and not settings.blobs_shared
+        await blobs.clear_spools(timedelta(0) if alone else SHARED_SPOOL_AGE)
+        verifier = VerifierPool(
+            workers=settings.verify_workers,
+            timeout_s=settings.verify_timeout_s,
+            memory_bytes=settings.verify_memory_bytes,
+            trust_folder=trust_folder(settings),
+        )
+        await stack.enter_async_context(verifier)
+        bell = Bell()
+        uow = PgUnitOfWork(pool, on_commit=bell.ring)
+        broker = await stack.enter_async_context(open_broker(settings, uow))
+        yield await assemble(
+            settings, uow=uow, blobs=blobs, verifier=verifier, bell=bell, dsn=dsn, broker=broker
+        )
+
+
+@asynccontextmanager
+async def open_broker(settings: Settings, uow: PgUnitOfWork) -> AsyncIterator[Broker]:
+    if settings.broker_url is None:
+        yield InProcessBroker(due_rows(uow))
+        return
+    url = settings.broker_url.get_secret_value()
+    broker = AmqpBroker(url, prefix=settings.broker_prefix, node=f"lienthong {socket.gethostname()}")
+    try:
+        await broker.start()
+        yield broker
+    finally:
+        await broker.stop()
+
+
+async def assemble(
+    settings: Settings,
+    *,
+    uow: PgUnitOfWork,
+    blobs: LocalBlobStore,
+    verifier: VerifierPool,
+    bell: Bell,
+    dsn: str,
+    broker: Broker | None = None,
+) -> Hub:
+    node = f"{socket.gethostname()}:{settings.home}"
+    async with uow.begin() as tx:
+        await tx.housekeeping.ensure_partitions()
+        await tx.tasks.take_back(node)
+    kit = make_kit(settings, uow, blobs)
+    listener = InboxListener(dsn)
+    broker = broker or InProcessBroker(due_rows(uow))
+    services = make_services(settings, kit, listener)
+    motions = Motions(
+        pump=OutboxPump(uow, broker, kit.failpoints),
+        numbering=Numbering(uow),
+        sweeper=Sweeper(kit, broker),
+        housekeeping=Housekeeping(kit),
+        verification=VerificationService(
+            kit=kit,
+            verifier=verifier,
+            pages=verifier,
+            limits=format_limits_of(settings),
+            owner=node,
+        ),
+        dead_letters=DeadLetters(uow),
+        listen=listener.run,
+    )
+    loops = Loops(motions, bell=bell, broker=broker, verify_workers=settings.verify_workers)
+    return Hub(
+        app=create_app(services),
+        loops=loops,
+        registry=make_registry(settings, uow, kit.ids),
+        decisions=DecisionService(kit),
+        settings=settings,
+    )
+
+
+def due_rows(uow: PgUnitOfWork) -> Callable[[str, int], Awaitable[Sequence[UUID]]]:
+    async def due(topic: str, limit: int) -> Sequence[UUID]:
+        kind, _, lane = topic.partition(".")
+        async with uow.read() as query:
+            return await query.tasks.due(kind, lane, limit)
+
+    return due
