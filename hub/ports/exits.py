@@ -71,7 +71,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The recipient will never take this one: a stable code, and the peer's words (at most 500 characters)."""
+    """The recipient will never take this one: a stable code, and its words (at most 500 characters)."""
 
     code: str
     text: str = ""
@@ -94,7 +94,7 @@ Outcome = Delivered | Rejected | Failed
 
 
 class Exit(Protocol):
-    """The way to one system. Built from the system's settings; kept open between parcels; closed at the end."""
+    """The way to one system: built from its settings, kept open between parcels, closed at the end."""
 
     groups_recipients: bool
     """Whether one hand-over serves all units of the same document behind this system."""
