@@ -14,38 +14,22 @@ say yes the second time. All file work runs in the store's own few threads, neve
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 import os
 import re
-import secrets
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 from uuid import UUID
 
-from hub.ports.blobs import (
-    CHUNK_BYTES,
-    BlobDamaged,
-    BlobEntry,
-    BlobExists,
-    BlobMissing,
-    BlobStoreError,
-    BlobStoreFailed,
-    BlobStoreFull,
-)
+from hub.ports.blobs import CHUNK_BYTES, BlobDamaged, BlobEntry, BlobExists, BlobMissing
+from hub.storage.spools import Spools, translated
 
-THREADS: Final = 8
 _UUID_NAME: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class LocalBlobStore:
@@ -54,45 +38,31 @@ class LocalBlobStore:
     def __init__(self, folder: Path) -> None:
         """Make the folder where it is missing. Raises BlobStoreFull or BlobStoreFailed."""
         self._objects = folder / "objects"
-        self._spools = folder / "tmp"
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="blobs")
-        with _translated():
+        with translated():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for child in (self._objects, self._spools):
-                child.mkdir(mode=0o700, exist_ok=True)
+            self._objects.mkdir(mode=0o700, exist_ok=True)
+        self._spools = Spools(folder / "tmp")
+        self._run = self._spools.run
+        with translated():
             _sync_folder(folder)
 
     def close(self) -> None:
         """Let the threads go once their work is done."""
-        self._threads.shutdown(wait=True)
+        self._spools.close()
 
     # ------------------------------------------------------------------ spools
 
     async def new_spool(self) -> Path:
         """Make a fresh private folder on the store's file system."""
-        spool = self._spools / secrets.token_hex(16)
-        await self._run(spool.mkdir, 0o700)
-        return spool
+        return await self._spools.new()
 
     async def drop_spool(self, spool: Path) -> None:
         """Remove a spool folder with all that is in it."""
-        if spool.parent != self._spools:
-            raise ValueError("not a spool of this store")
-        await self._run(_remove_tree, spool)
+        await self._spools.drop(spool)
 
     async def clear_spools(self, older_than: timedelta) -> int:
         """Remove the spool folders last touched longer ago than that."""
-        return await self._run(self._clear_spools, older_than.total_seconds())
-
-    def _clear_spools(self, older_than_s: float) -> int:
-        limit = datetime.now(UTC).timestamp() - older_than_s
-        removed = 0
-        for spool in self._spools.iterdir():
-            with suppress(FileNotFoundError):  # its owner was faster
-                if _last_touched(spool) <= limit:
-                    _remove_tree(spool)
-                    removed += 1
-        return removed
+        return await self._spools.clear(older_than)
 
     # ------------------------------------------------------------------ blobs
 
@@ -167,8 +137,7 @@ class LocalBlobStore:
 
     async def free_bytes(self) -> tuple[int, int]:
         """Return (free, total) bytes, free as an ordinary account may use them."""
-        info = await self._run(os.statvfs, self._objects)
-        return info.f_bavail * info.f_frsize, info.f_blocks * info.f_frsize
+        return await self._spools.space()
 
     # ------------------------------------------------------------------ inside
 
@@ -183,24 +152,6 @@ class LocalBlobStore:
             return os.open(self._path(blob_id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             raise BlobMissing(blob_id) from None
-
-    async def _run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run file work in a thread; what the system refuses becomes a BlobStoreError."""
-        with _translated():
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: work(*args, **kwargs)
-            )
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except BlobStoreError:
-        raise
-    except OSError as error:
-        kind = BlobStoreFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else BlobStoreFailed
-        raise kind(error.strerror or str(error)) from error
 
 
 def _check(blob_id: UUID, expected: bytes | None, found: bytes) -> None:
@@ -228,21 +179,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remove_tree(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-
-
-def _last_touched(spool: Path) -> float:
-    """Return the latest change in a spool: a folder's own time does not move while a file in it grows."""
-    latest = spool.stat().st_mtime
-    for root, folders, files in os.walk(spool):
-        for name in (*folders, *files):
-            with suppress(FileNotFoundError):
-                latest = max(latest, (Path(root) / name).lstat().st_mtime)
-    return latest
 
 
 def _folders(folder: Path) -> list[Path]:
