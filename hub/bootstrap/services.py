@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hub import __version__
+from hub.bootstrap.entrance import peers_of
 from hub.bootstrap.values import format_limits_of, make_ids, rules_of, suffixes_of
 from hub.config import Settings
 from hub.domain.ids import Uuid7Factory
 from hub.observability.failpoints import Failpoints
 from hub.observability.metrics import Metrics
+from hub.ports.blobs import BlobStore
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
 from hub.services.compose import ComposeService
@@ -25,13 +27,12 @@ from hub.services.recall import RecallService
 from hub.services.registry import RegistryService
 from hub.services.slots import Slots
 from hub.services.statuses import StatusService
-from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.listener import InboxListener
 from hub.storage.seal_keys import FileSealer
 from hub.web.keys import Services
 
 
-def make_kit(settings: Settings, uow: UnitOfWork, blobs: LocalBlobStore) -> Kit:
+def make_kit(settings: Settings, uow: UnitOfWork, blobs: BlobStore) -> Kit:
     ids = make_ids()
     return Kit(
         uow=uow,
@@ -77,6 +78,7 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener) -> Serv
         max_attachments=limits.attachments,
         metrics=kit.metrics,
         rules=kit.rules,
+        peers=peers_of(settings),
     )
 
 

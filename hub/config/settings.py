@@ -9,7 +9,9 @@ from typing import Final, Literal, Self
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from hub.config.base import GIB, Count, Group, Seconds, require_scheme
+from hub.config.entrance import Proxy, Tls
 from hub.config.limits import Deadlines, Leases, Limits
+from hub.config.storage import S3
 from hub.observability.failpoints import FAILPOINTS
 
 DEFAULT_HOME: Final = Path("~/.lienthong")
@@ -75,6 +77,9 @@ class Settings(Group):
         "auto", description="`auto`: for people on a terminal, JSON lines elsewhere."
     )
     failpoint: str | None = Field(None, description="Kill the process at this named place. For tests alone.")
+    tls: Tls = Field(Tls(), description="TLS served by the hub itself.")
+    proxy: Proxy = Field(Proxy(), description="A reverse proxy before the hub.")
+    s3: S3 = Field(S3(), description="S3-compatible storage of documents as sent.")
     limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")

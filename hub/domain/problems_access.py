@@ -22,6 +22,15 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         action_en="Get a new key from the administrator.",
     ),
     Problem(
+        code="binding_refused",
+        status=403,
+        vi="Khóa đúng, nhưng lời gọi không đến từ chứng thư hoặc mạng đã đăng ký cho hệ thống ({reason}).",
+        en="The key is right, but the call does not come with the certificate or from the network that this "
+        "system is bound to ({reason}).",
+        action_vi="Gọi bằng chứng thư, từ mạng đã đăng ký; nếu vừa đổi, nhờ quản trị trục đăng ký thêm.",
+        action_en="Call with the registered certificate and network; if they changed, have them registered.",
+    ),
+    Problem(
         code="forbidden",
         status=403,
         vi="Tài khoản này không có quyền thực hiện việc này.",

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from hub.domain.binding import UNBOUND, Binding
 from hub.domain.business import BusinessState
 from hub.domain.deadlines import Lane
 from hub.domain.directory import UnitState
@@ -18,11 +20,23 @@ from hub.domain.transport import DeliveryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SystemLimits:
+    """Limits of one system; None stands for the node's."""
+
+    intake_at_once: int | None = None
+    calls_per_minute: int | None = None
+
+
+NODE_LIMITS: Final = SystemLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemRecord:
     """A document-management system registered with the hub.
 
     `dialects` are the names of the edXML dialects that it reads as they are; anything else is
-    rendered for it. `policy` holds the settings of its acceptance policy by name.
+    rendered for it. `policy` holds the settings of its acceptance policy by name, `binding` from where it
+    may call beside having a key.
     """
 
     id: UUID
@@ -31,17 +45,36 @@ class SystemRecord:
     dialects: tuple[str, ...]
     policy: tuple[tuple[str, str], ...]
     active: bool
+    binding: Binding = UNBOUND
+    limits: SystemLimits = NODE_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """An API key as stored (only its digest), with the system that it speaks for."""
+    """An API key as stored (only its digest), with the system that it speaks for.
+
+    `looked_at` is the hub's time of the look-up; `use_unnoted` says that its last use is not noted yet.
+    """
 
     key_id: str
     digest: bytes
     usable: bool
     expired: bool
     system: SystemRecord
+    looked_at: datetime
+    use_unnoted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """An API key in a listing; `last_used_at` is right to ten minutes."""
+
+    key_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

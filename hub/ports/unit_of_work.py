@@ -28,12 +28,14 @@ from hub.ports.records import (
     EvidenceRow,
     Hint,
     KeyRecord,
+    KeyRow,
     Offer,
     OutboxRow,
     ReportRow,
     SystemRecord,
     Task,
 )
+from hub.ports.relay import RelayRepo
 
 
 class DatabaseUnavailable(Exception):
@@ -294,6 +296,15 @@ class SystemRepo(Protocol):
     async def expire_keys(self, system_id: UUID, *, keep: str, grace: timedelta) -> int:
         """Let all other keys of a system end after `grace`; return how many."""
 
+    async def keys_of(self, system_id: UUID) -> tuple[KeyRow, ...]:
+        """Return all keys of a system, oldest first."""
+
+    async def note_use(self, key_id: str) -> None:
+        """Note that a key has just been used."""
+
+    async def now(self) -> datetime:
+        """Return the hub's time (`hub_now()`)."""
+
     async def revoke_key(self, key_id: str) -> bool:
         """Revoke a key at once; False if there is none."""
 
@@ -357,6 +368,8 @@ class Transaction(Protocol):
     def directory(self) -> DirectoryRepo: ...
     @property
     def housekeeping(self) -> HousekeepingRepo: ...
+    @property
+    def relay(self) -> RelayRepo: ...
 
     async def record(self, change: Change) -> None:
         """Write a state change with its events, hints, evidence and tasks, in one round trip."""

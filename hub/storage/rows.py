@@ -5,10 +5,12 @@ asyncpg gives Any for every column: this module is the codec where that ends.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
+from hub.domain.binding import Binding, PinnedCertificate
 from hub.domain.business import BusinessState
 from hub.domain.deadlines import Lane
 from hub.domain.submission import MessageKind
@@ -19,6 +21,7 @@ from hub.ports.records import (
     DocumentRecord,
     DocumentText,
     Rendition,
+    SystemLimits,
     SystemRecord,
 )
 
@@ -168,10 +171,44 @@ def system(row: asyncpg.Record, prefix: str = "") -> SystemRecord:
         dialects=tuple(row[prefix + "dialects"]),
         policy=tuple(sorted((str(k), str(v)) for k, v in policy.items())),
         active=row[prefix + "state"] == "active",
+        binding=binding_from_json(row[prefix + "binding"]),
+        limits=SystemLimits(
+            intake_at_once=row[prefix + "intake_at_once"], calls_per_minute=row[prefix + "calls_per_minute"]
+        ),
     )
 
 
-SYSTEM_COLUMNS = "id, name, adapter, dialects, policy, state"
+def binding_to_json(binding: Binding) -> dict[str, object]:
+    """Return a binding as the JSON kept in `system.binding`."""
+    return {
+        "certificates": [
+            {"sha256": c.sha256.hex(), "from": _moment(c.valid_from), "to": _moment(c.valid_to)}
+            for c in binding.certificates
+        ],
+        "networks": list(binding.networks),
+    }
+
+
+def binding_from_json(value: dict[str, Any]) -> Binding:
+    """Return a binding from its JSON."""
+    return Binding(
+        certificates=tuple(
+            PinnedCertificate(
+                sha256=bytes.fromhex(c["sha256"]),
+                valid_from=c["from"] and datetime.fromisoformat(c["from"]),
+                valid_to=c["to"] and datetime.fromisoformat(c["to"]),
+            )
+            for c in value.get("certificates", ())
+        ),
+        networks=tuple(value.get("networks", ())),
+    )
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+SYSTEM_COLUMNS = "id, name, adapter, dialects, policy, state, binding, intake_at_once, calls_per_minute"
 
 
 def count_of(status: str) -> int:

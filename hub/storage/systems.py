@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from hub.ports.records import KeyRecord, SystemRecord
+from hub.ports.records import KeyRecord, KeyRow, SystemRecord
 from hub.storage.connection import Connection
-from hub.storage.rows import SYSTEM_COLUMNS, count_of, prefixed, system
+from hub.storage.rows import SYSTEM_COLUMNS, binding_to_json, count_of, prefixed, system
 
 GET = f"SELECT {SYSTEM_COLUMNS} FROM system WHERE id = $1"
 BY_NAME = f"SELECT {SYSTEM_COLUMNS} FROM system WHERE name = $1"
 MANY = f"SELECT {SYSTEM_COLUMNS} FROM system WHERE id = ANY($1::uuid[])"
 ALL = f"SELECT {SYSTEM_COLUMNS} FROM system ORDER BY name"
-ADD = "INSERT INTO system (id, name, adapter, dialects, policy, state) VALUES ($1, $2, $3, $4, $5, $6)"
-UPDATE = "UPDATE system SET name = $2, adapter = $3, dialects = $4, policy = $5, state = $6 WHERE id = $1"
+ADD = """
+INSERT INTO system (id, name, adapter, dialects, policy, state, binding, intake_at_once, calls_per_minute)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+UPDATE = """
+UPDATE system SET name = $2, adapter = $3, dialects = $4, policy = $5, state = $6, binding = $7,
+       intake_at_once = $8, calls_per_minute = $9
+WHERE id = $1
+"""
 KEY = f"""
 SELECT k.id AS key_id, k.digest, k.revoked_at IS NULL AND s.state = 'active' AS usable,
+       hub_now() AS looked_at,
+       coalesce(k.last_used_at < hub_now() - interval '10 minutes', true) AS use_unnoted,
        coalesce(k.expires_at < hub_now(), false) AS expired, {prefixed(SYSTEM_COLUMNS, "s", "s_")}
 FROM api_key k JOIN system s ON s.id = k.system_id
 WHERE k.id = $1
@@ -26,6 +35,13 @@ ADD_KEY = "INSERT INTO api_key (id, system_id, digest) VALUES ($1, $2, $3)"
 EXPIRE = """
 UPDATE api_key SET expires_at = least(coalesce(expires_at, 'infinity'), hub_now() + $3)
 WHERE system_id = $1 AND id <> $2 AND revoked_at IS NULL
+"""
+NOTE_USE = "UPDATE api_key SET last_used_at = hub_now() WHERE id = $1"
+NOW = "SELECT hub_now()"
+KEYS_OF = """
+SELECT k.id, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
+       coalesce(k.expires_at < hub_now(), false) AS expired
+FROM api_key k WHERE k.system_id = $1 ORDER BY k.created_at, k.id
 """
 REVOKE = "UPDATE api_key SET revoked_at = hub_now() WHERE id = $1 AND revoked_at IS NULL"
 
@@ -74,7 +90,32 @@ class PgSystems:
             usable=row["usable"],
             expired=row["expired"],
             system=system(row, "s_"),
+            looked_at=row["looked_at"],
+            use_unnoted=row["use_unnoted"],
         )
+
+    async def note_use(self, key_id: str) -> None:
+        """Note that a key has just been used."""
+        await self._connection.execute(NOTE_USE, key_id)
+
+    async def keys_of(self, system_id: UUID) -> tuple[KeyRow, ...]:
+        """Return all keys of a system, oldest first."""
+        return tuple(
+            KeyRow(
+                key_id=row["id"],
+                created_at=row["created_at"],
+                expires_at=row["expires_at"],
+                revoked_at=row["revoked_at"],
+                last_used_at=row["last_used_at"],
+                expired=row["expired"],
+            )
+            for row in await self._connection.fetch(KEYS_OF, system_id)
+        )
+
+    async def now(self) -> datetime:
+        """Return the hub's time (`hub_now()`)."""
+        now: datetime = await self._connection.fetchval(NOW)
+        return now
 
     async def add_key(self, key_id: str, system_id: UUID, digest: bytes) -> None:
         """Add an API key."""
@@ -90,4 +131,14 @@ class PgSystems:
 
 
 def _values(s: SystemRecord) -> tuple[object, ...]:
-    return s.id, s.name, s.adapter, list(s.dialects), dict(s.policy), "active" if s.active else "locked"
+    return (
+        s.id,
+        s.name,
+        s.adapter,
+        list(s.dialects),
+        dict(s.policy),
+        "active" if s.active else "locked",
+        binding_to_json(s.binding),
+        s.limits.intake_at_once,
+        s.limits.calls_per_minute,
+    )

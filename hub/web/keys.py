@@ -23,6 +23,7 @@ from hub.services.intake import IntakeService
 from hub.services.recall import RecallService
 from hub.services.rules import Rules
 from hub.services.statuses import StatusService
+from hub.web.peer import PeerReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Services:
     max_attachments: int
     rules: Rules
     metrics: Metrics
+    peers: PeerReader
 
 
 class UnderWay:
@@ -83,5 +85,10 @@ UNDER_WAY = web.AppKey("under_way", UnderWay)
 
 
 async def caller_of(request: web.Request) -> Caller:
-    """Return the system that makes the call; raises Refusal `unauthenticated` or `key_expired`."""
-    return await request.app[SERVICES].access.authenticate(request.headers.get("Authorization"))
+    """Return the system that makes the call.
+
+    Raises Refusal `unauthenticated`, `key_expired` or `binding_refused`.
+    """
+    services = request.app[SERVICES]
+    authorization = request.headers.get("Authorization")
+    return await services.access.authenticate(authorization, services.peers.read(request))

@@ -16,7 +16,14 @@ from hub.web.routes import OPERATIONS
 
 _REF: Final = "#/components/schemas/{model}"
 # Problems that every call with a key can have.
-_COMMON: Final = ("unauthenticated", "key_expired", "bad_request", "internal_error", "database_unavailable")
+_COMMON: Final = (
+    "unauthenticated",
+    "key_expired",
+    "binding_refused",
+    "bad_request",
+    "internal_error",
+    "database_unavailable",
+)
 Json = dict[str, Any]
 
 

@@ -16,7 +16,7 @@ from schemas.messages import CATALOGUE
 STATUSES = {
     400: "not_xml encoding_unsupported body_cut body_empty bad_request",
     401: "unauthenticated key_expired",
-    403: "forbidden sender_not_allowed status_not_allowed",
+    403: "binding_refused forbidden sender_not_allowed status_not_allowed",
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
     408: "body_too_slow",
