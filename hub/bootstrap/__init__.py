@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hub.bootstrap.commands import open_desk, open_registry
 from hub.bootstrap.database import SchemaOutdated, open_database, prepare_home
+from hub.bootstrap.exits import open_adapters
 from hub.bootstrap.node import Hub, assemble, open_hub
 from hub.bootstrap.serving import serve_until
 from hub.bootstrap.values import TrustUnusable, make_ids, trust_folder
@@ -18,6 +19,7 @@ __all__ = [
     "TrustUnusable",
     "assemble",
     "make_ids",
+    "open_adapters",
     "open_database",
     "open_desk",
     "open_hub",

@@ -62,6 +62,11 @@ class Settings(Group):
         default=False, description="`blobs_folder` is one file system shared by all nodes."
     )
     trust_folder: Path | None = Field(None, description="Folder of trusted CA certificates for verification.")
+    secrets_key_file: Path | None = Field(
+        None,
+        description="Key file under which secrets of adapters are sealed; all nodes of a hub need the same. "
+        "Without it: `<home>/keys/secrets.key`, made at the first start.",
+    )
     verify_workers: Count = Field(2, description="Processes that verify signatures.")
     verify_timeout_s: Seconds = Field(60, description="Longest verification of one file.")
     verify_memory_bytes: Count = Field(1 * GIB, description="Most memory of one verifying process.")
@@ -84,7 +89,7 @@ class Settings(Group):
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
-    @field_validator("home", "blobs_folder", "trust_folder")
+    @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 (keeps symlinks)
@@ -128,3 +133,8 @@ class Settings(Group):
     def keys_path(self) -> Path:
         """The folder of the hub's own keys (0700)."""
         return self.home / "keys"
+
+    @property
+    def secrets_key_path(self) -> Path:
+        """The file of keys under which secrets of adapters are sealed."""
+        return self.secrets_key_file or self.keys_path / "secrets.key"

@@ -45,6 +45,8 @@ class SystemRecord:
     dialects: tuple[str, ...]
     policy: tuple[tuple[str, str], ...]
     active: bool
+    settings: tuple[tuple[str, str], ...] = ()
+    """Settings of its adapter by name, without secrets."""
     binding: Binding = UNBOUND
     limits: SystemLimits = NODE_LIMITS
 

@@ -35,6 +35,7 @@ from hub.ports.records import (
     SystemRecord,
     Task,
 )
+from hub.ports.secrets import SecretRepo
 from hub.ports.relay import RelayRepo
 
 
@@ -285,7 +286,12 @@ class SystemRepo(Protocol):
         """Add a system."""
 
     async def update(self, system: SystemRecord) -> None:
-        """Write a system's settings."""
+        """Write a system's record, but for its adapter."""
+
+    async def set_adapter(
+        self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]
+    ) -> None:
+        """Write a system's adapter with its settings; open deliveries follow."""
 
     async def key(self, key_id: str) -> KeyRecord | None:
         """Return an API key with its system, or None."""
@@ -368,6 +374,8 @@ class Transaction(Protocol):
     def directory(self) -> DirectoryRepo: ...
     @property
     def housekeeping(self) -> HousekeepingRepo: ...
+    @property
+    def secrets(self) -> SecretRepo: ...
     @property
     def relay(self) -> RelayRepo: ...
 

@@ -171,6 +171,7 @@ def system(row: asyncpg.Record, prefix: str = "") -> SystemRecord:
         dialects=tuple(row[prefix + "dialects"]),
         policy=tuple(sorted((str(k), str(v)) for k, v in policy.items())),
         active=row[prefix + "state"] == "active",
+        settings=tuple(sorted((str(k), str(v)) for k, v in row[prefix + "adapter_settings"].items())),
         binding=binding_from_json(row[prefix + "binding"]),
         limits=SystemLimits(
             intake_at_once=row[prefix + "intake_at_once"], calls_per_minute=row[prefix + "calls_per_minute"]
@@ -208,7 +209,7 @@ def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-SYSTEM_COLUMNS = "id, name, adapter, dialects, policy, state, binding, intake_at_once, calls_per_minute"
+SYSTEM_COLUMNS = "id, name, adapter, adapter_settings, dialects, policy, state, binding, intake_at_once, calls_per_minute"
 
 
 def count_of(status: str) -> int:

@@ -23,6 +23,7 @@ UPDATE system SET name = $2, adapter = $3, dialects = $4, policy = $5, state = $
        intake_at_once = $8, calls_per_minute = $9
 WHERE id = $1
 """
+SET_ADAPTER = "UPDATE system SET adapter = $2, adapter_settings = $3 WHERE id = $1"
 KEY = f"""
 SELECT k.id AS key_id, k.digest, k.revoked_at IS NULL AND s.state = 'active' AS usable,
        hub_now() AS looked_at,
@@ -78,6 +79,12 @@ class PgSystems:
     async def update(self, system: SystemRecord) -> None:
         """Write a system's settings."""
         await self._connection.execute(UPDATE, *_values(system))
+
+    async def set_adapter(
+        self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]
+    ) -> None:
+        """Write a system's adapter with its settings."""
+        await self._connection.execute(SET_ADAPTER, system_id, adapter, dict(settings))
 
     async def key(self, key_id: str) -> KeyRecord | None:
         """Return an API key with its system."""

@@ -26,6 +26,7 @@ from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
 from hub.storage.pool import DatabaseUnfit
 from hub.storage.record import record
+from hub.storage.secrets import PgSecrets
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
@@ -70,6 +71,7 @@ class PgTransaction:
         self.systems = PgSystems(connection)
         self.directory = PgDirectory(connection)
         self.housekeeping = PgHousekeeping(connection)
+        self.secrets = PgSecrets(connection)
 
         self._connection = connection
         self.has_news = False

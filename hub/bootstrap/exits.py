@@ -1,0 +1,49 @@
+"""Exits of a node: the kinds of adapters that hand deliveries over, and the box of their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from adapters.registry import collect
+from hub.config import Settings
+from hub.embedded.postgres import EmbeddedPostgres
+from hub.ports.exits import ExitKind
+from hub.ports.unit_of_work import UnitOfWork
+from hub.services.adapters import AdapterService
+from hub.storage.migrate import migrate
+from hub.storage.pool import create_pool
+from hub.storage.secret_box import FileSecretBox
+from hub.storage.unit_of_work import PgUnitOfWork
+
+
+def make_exit_kinds(settings: Settings) -> Mapping[str, ExitKind]:  # noqa: ARG001 (kinds that need them come)
+    """Return the kinds of exits by name. A new adapter has its line here."""
+    return collect(())
+
+
+def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
+    """Return what administrators may do about adapters and their secrets.
+
+    Raises:
+        SecretKeyError: the key file of secrets cannot be used.
+    """
+    return AdapterService(
+        uow=uow,
+        box=FileSecretBox.open_or_create(settings.secrets_key_path),
+        kinds=make_exit_kinds(settings),
+    )
+
+
+@asynccontextmanager
+async def open_adapters(settings: Settings) -> AsyncIterator[AdapterService]:
+    """Yield what commands need to set adapters up, without a node: running ones notice by themselves."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        stack.push_async_callback(pool.close)
+        yield make_adapters(settings, PgUnitOfWork(pool))
