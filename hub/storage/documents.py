@@ -57,6 +57,7 @@ FORGET_REPORTS = "DELETE FROM signature_report WHERE document_id = $1"
 KNOWN_BLOBS = """
 SELECT blob_id AS id FROM document WHERE blob_id = ANY($1::uuid[]) AND body_state = 'kept'
 UNION SELECT rendition_blob FROM document WHERE rendition_blob = ANY($1::uuid[]) AND body_state = 'kept'
+UNION SELECT blob_id FROM relay_package WHERE blob_id = ANY($1::uuid[])
 """
 
 
