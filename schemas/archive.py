@@ -93,13 +93,36 @@ def undo(path: Path, target: Path, limits: FormatLimits, *, budget: int) -> Infl
         files = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(files) != 1:
             raise ArchiveDamaged("không có đúng một tệp", "it does not hold exactly one file")
-        entry = files[0]
-        _check_entry(entry)
-        if entry.flag_bits & _ENCRYPTED:
-            raise ArchiveUnsafe("đặt mật khẩu", "it is encrypted")
-        if entry.compress_type not in _METHODS:
-            raise ArchiveUnsafe("phương pháp nén lạ", "unusual compression method")
-        return _inflate(archive, entry, target, path.stat().st_size * limits.unzip_ratio, budget)
+        return _take(archive, files[0], target, path.stat().st_size * limits.unzip_ratio, budget)
+
+
+def names(path: Path) -> tuple[str, ...]:
+    """The names of the files in an archive, in order; raises as `inspect`."""
+    with _opened(path) as archive:
+        entries = archive.infolist()
+        for entry in entries:
+            _check_entry(entry)
+        return tuple(entry.filename for entry in entries if not entry.is_dir())
+
+
+def extract(path: Path, name: str, target: Path, limits: FormatLimits, *, budget: int) -> Inflated:
+    """Inflate one file of an archive into the new file `target`, at most `budget` bytes; raises as `undo`."""
+    with _opened(path) as archive:
+        files = [entry for entry in archive.infolist() if entry.filename == name]
+        if len(files) != 1:
+            raise ArchiveDamaged("tên tệp lặp lại", "a file name is repeated")
+        return _take(archive, files[0], target, path.stat().st_size * limits.unzip_ratio, budget)
+
+
+def _take(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, ratio: int, budget: int
+) -> Inflated:
+    _check_entry(entry)
+    if entry.flag_bits & _ENCRYPTED:
+        raise ArchiveUnsafe("đặt mật khẩu", "it is encrypted")
+    if entry.compress_type not in _METHODS:
+        raise ArchiveUnsafe("phương pháp nén lạ", "unusual compression method")
+    return _inflate(archive, entry, target, ratio, budget)
 
 
 def _inflate(

@@ -151,6 +151,12 @@ _ERRORS: Final[dict[str, Message]] = {
 }
 
 _WARNINGS: Final[dict[str, Message]] = {
+    "dialect_older": _warning(
+        "Thông điệp viết theo dạng cũ ({value}), đọc được nhưng nơi nhận luôn nhận bản viết lại theo QCVN "
+        "102:2016/BTTTT. Hãy nâng cấp phần mềm gửi.",
+        "The message is written in an older dialect ({value}); it was read, but recipients always get it "
+        "rendered in QCVN 102:2016. Upgrade the sending software.",
+    ),
     "junk_trimmed": _warning(
         "Có {detail} ký tự thừa trước khai báo XML, đã bỏ qua. Hãy sửa phần mềm xuất tệp: nhiều hệ thống "
         "khác từ chối.",

@@ -18,10 +18,11 @@ from typing import Final, Literal, TextIO
 
 from schemas.edxml.model import DocumentMessage, StatusMessage
 from schemas.edxml.read import AttachmentFile, ReadEdxml, examine
-from schemas.edxml.split import FEED_BYTES, EdxmlSplitter, SplitEdxml
+from schemas.edxml.split import FEED_BYTES, SplitEdxml
 from schemas.issues import EdxmlRefused, Issue, Language
 from schemas.limits import DEFAULT_LIMITS, FormatLimits
 from schemas.messages import issue, shown
+from schemas.split import MessageSplitter
 
 EXIT_ACCEPTED: Final = 0
 EXIT_REFUSED: Final = 1
@@ -153,7 +154,7 @@ def run_validate(
 
 
 def _split(path: Path, spool: Path, limits: FormatLimits) -> SplitEdxml:
-    splitter = EdxmlSplitter(spool=spool, limits=limits)
+    splitter = MessageSplitter(spool=spool, limits=limits)
     with path.open("rb") as file:
         while chunk := file.read(FEED_BYTES):
             splitter.feed(chunk)

@@ -16,8 +16,8 @@ from typing import Final
 from hub.ports.blobs import BlobDamaged, BlobStore
 from hub.ports.records import DocumentRecord
 from schemas.edxml.read import AttachmentFile, read
-from schemas.edxml.split import EdxmlSplitter
 from schemas.limits import FormatLimits
+from schemas.split import MessageSplitter
 
 READ_BYTES: Final = 64 * 1024
 
@@ -43,7 +43,7 @@ def _unpack(
     original: Path, spool: Path, limits: FormatLimits, document: DocumentRecord
 ) -> tuple[AttachmentFile, ...]:
     _check(original, document)
-    splitter = EdxmlSplitter(spool=spool, limits=limits)
+    splitter = MessageSplitter(spool=spool, limits=limits)
     try:
         with original.open("rb") as file:
             while chunk := file.read(READ_BYTES):

@@ -16,9 +16,9 @@ from typing import Final
 
 from hub.domain.problems import Refusal
 from schemas.edxml.read import ReadEdxml, read
-from schemas.edxml.split import EdxmlSplitter
 from schemas.issues import EdxmlRefused, Issue
 from schemas.limits import FormatLimits
+from schemas.split import MessageSplitter
 
 BATCH_BYTES: Final = 512 * 1024
 FEED_BYTES: Final = 64 * 1024
@@ -52,7 +52,7 @@ class _Receiver:
         self.path = spool / BODY_NAME
         self._file = self.path.open("xb")
         self._digest = hashlib.sha256()
-        self._splitter = EdxmlSplitter(spool=attachments, limits=limits)
+        self._splitter = MessageSplitter(spool=attachments, limits=limits)
         self.size = 0
 
     def take(self, batch: bytearray) -> None:

@@ -21,6 +21,10 @@ class Dialect(StrEnum):
     DEFAULT_NS = "qcvn-default-ns"
     MIXED = "qcvn-mixed"
     OTHER_ROOT = "qcvn-other-root"
+    EDOC_SOAP = "edoc-soap"
+    """SOAP 1.1 of the e-doc.vn exchange, attachments as MIME parts. Read only."""
+    PAIR_512 = "pair-512"
+    """Two XML files in one ZIP, of the 512/BTTTT era. Read only."""
 
 
 _ENVELOPE_NAMES: Final = (

@@ -93,7 +93,7 @@ def examine(split: SplitEdxml, *, today: date | None = None) -> tuple[ReadEdxml,
     _report(split, envelope, edxml_header, findings)
     result = ReadEdxml(
         message=message,
-        dialect=dialect_of(split.names, split.root.name, foreign_namespaces=findings.mixed),
+        dialect=split.older or dialect_of(split.names, split.root.name, foreign_namespaces=findings.mixed),
         needs_repair=split.repaired
         or findings.repair
         or any(each.needs_repair for each in split.attachments),

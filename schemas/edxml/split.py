@@ -18,7 +18,7 @@ from typing import Final
 
 from schemas.edxml.attachments import SplitAttachment, resolve_attachments
 from schemas.edxml.content import ContentSink, RawContent
-from schemas.edxml.dialect import PREFIX
+from schemas.edxml.dialect import PREFIX, Dialect
 from schemas.edxml.encoding import UTF8, UTF16_NAMES, Transcoder
 from schemas.edxml.lexer import Lexer
 from schemas.edxml.skeleton import Node, SkeletonBuilder, skeleton_too_large
@@ -44,6 +44,8 @@ class SplitEdxml:
     repaired: bool
     issues: tuple[Issue, ...]
     limits: FormatLimits
+    older: Dialect | None = None
+    """The dialect from before QCVN 102 in which the message came; None: told from the tags."""
 
 
 class EdxmlSplitter:

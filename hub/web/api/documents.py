@@ -25,8 +25,10 @@ from hub.web.models import (
 )
 from hub.web.responses import json_response, send_stream, stored_json
 
-XML_TYPES: Final = frozenset(
+# The last three are those of the older dialects, which are read and never written.
+MESSAGE_TYPES: Final = frozenset(
     {"application/xml", "text/xml", "application/octet-stream", "application/edxml+xml", ""}
+    | {"multipart/related", "application/zip", "application/x-zip-compressed"}
 )
 FORM_TYPE: Final = "multipart/form-data"
 EVENTS_PAGE: Final = 500
@@ -36,7 +38,7 @@ async def submit(request: web.Request) -> web.Response:
     """Take in an edXML document or status message, or a document as metadata and files."""
     services = request.app[SERVICES]
     caller = await caller_of(request)
-    if request.content_type not in XML_TYPES and request.content_type != FORM_TYPE:
+    if request.content_type not in MESSAGE_TYPES and request.content_type != FORM_TYPE:
         raise Refusal("media_type_unsupported", params={"media_type": request.content_type})
     body.refuse_declared_size(request, services.max_body_bytes)
     if request.content_type == FORM_TYPE:

@@ -16,8 +16,8 @@ from hub.ports.unit_of_work import DatabaseUnavailable
 from hub.services.intake import Submitted
 from hub.services.receive import BATCH_BYTES, FEED_BYTES, receive
 from hub.services.rendition import render
-from schemas.edxml.split import EdxmlSplitter
 from schemas.limits import DEFAULT_LIMITS
+from schemas.split import MessageSplitter
 from tests.support.hub import A, Answer, B, C, FaultyPool, HubUnderTest, Peer, at_once, hub_on, sha256
 from tests.support.messages import PDF, letter
 
@@ -271,13 +271,13 @@ async def test_pain_8_a_large_message_is_never_held_whole(
     body = letter(A, B, files=[("to.pdf", PDF + random.Random(2).randbytes(15 * MIB))])
     assert len(body) > 20 * MIB
     fed: list[int] = []
-    feed = EdxmlSplitter.feed
+    feed = MessageSplitter.feed
 
-    def noted(splitter: EdxmlSplitter, chunk: bytes) -> None:
+    def noted(splitter: MessageSplitter, chunk: bytes) -> None:
         fed.append(len(chunk))
         feed(splitter, chunk)
 
-    monkeypatch.setattr(EdxmlSplitter, "feed", noted)
+    monkeypatch.setattr(MessageSplitter, "feed", noted)
     received = await receive(_stream(body), tmp_path, limits=DEFAULT_LIMITS, max_bytes=len(body))
     assert (received.size, received.sha256.hex()) == (len(body), sha256(body))
     assert max(fed) <= FEED_BYTES

@@ -28,8 +28,8 @@ from tests.unit.schemas.kit import (
 )
 
 SMALL = FormatLimits(attachment_bytes=100, message_bytes=30_000, elements=200, skeleton_bytes=18_000)
-# Found elsewhere: in writing, or about a file that cannot be opened.
-NOT_OF_READING = {"control_removed", "schema_violation", "file_unreadable"}
+# Found elsewhere: in writing, about a file that cannot be opened, in the older dialects.
+NOT_OF_READING = {"control_removed", "schema_violation", "file_unreadable", "dialect_older"}
 
 REFUSALS: dict[str, str | bytes] = {
     "not_xml": DOCUMENT[:-10],
