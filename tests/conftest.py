@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.left_out",
     "tests.support.postgres",
     "tests.support.rabbit",
+    "tests.support.s3",
     "tests.support.sockets",
 ]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.services import make_kit, make_registry
 from hub.bootstrap.values import make_ids
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.services.decisions import DecisionService
 from hub.services.registry import RegistryService
-from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
@@ -42,6 +42,6 @@ async def open_desk(settings: Settings) -> AsyncIterator[DecisionService]:
             dsn = settings.database_url.get_secret_value()
         pool = await create_pool(dsn, size=2, application_name="lienthong-command")
         stack.push_async_callback(pool.close)
-        blobs = LocalBlobStore(settings.blobs_path)
+        blobs = open_blobs(settings)
         stack.callback(blobs.close)
         yield DecisionService(make_kit(settings, PgUnitOfWork(pool), blobs))

@@ -11,12 +11,14 @@ from uuid import UUID
 
 from aiohttp import web
 
+from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.database import open_database, prepare_home
 from hub.bootstrap.services import make_kit, make_registry, make_services
 from hub.bootstrap.values import format_limits_of, trust_folder
 from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import InProcessBroker
 from hub.config import Settings
+from hub.ports.blobs import BlobStore
 from hub.ports.broker import Broker
 from hub.services.dead_letters import DeadLetters
 from hub.services.decisions import DecisionService
@@ -26,7 +28,6 @@ from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
 from hub.services.sweeper import Sweeper
 from hub.services.verification import VerificationService
-from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.listener import InboxListener
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
@@ -62,7 +63,7 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
             lock_timeout_s=settings.lock_timeout_s,
         )
         stack.push_async_callback(pool.close)
-        blobs = LocalBlobStore(settings.blobs_path)
+        blobs = open_blobs(settings)
         stack.callback(blobs.close)
         # Only the embedded database's lock says that no other node works in this home.
         alone = settings.database_url is None and not settings.blobs_shared
@@ -100,7 +101,7 @@ async def assemble(
     settings: Settings,
     *,
     uow: PgUnitOfWork,
-    blobs: LocalBlobStore,
+    blobs: BlobStore,
     verifier: VerifierPool,
     bell: Bell,
     dsn: str,

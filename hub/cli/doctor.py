@@ -7,6 +7,7 @@ import shutil
 import asyncpg
 
 from hub.cli.doctor_broker import broker
+from hub.cli.doctor_storage import blobs
 from hub.cli.findings import Finding
 from hub.config import Settings
 from hub.embedded.errors import EmbeddedPostgresError
@@ -22,7 +23,7 @@ from signing.trust import TrustStore
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at home, disk, database, schema, rows, broker and trust; never raises for what it finds."""
-    findings = [_home(settings), _disk(settings), _blobs(settings)]
+    findings = [_home(settings), _disk(settings), *await blobs(settings)]
     try:
         if settings.database_url is not None:
             findings += await _database(settings.database_url.get_secret_value())
@@ -67,13 +68,6 @@ def _disk(settings: Settings) -> Finding:
             en="free space is under the floor: documents of the normal lane are refused until there is more",
         )
     return Finding(what="Đĩa / disk", ok=True, vi=f"còn {usage.free // 10**9} GB")
-
-
-def _blobs(settings: Settings) -> Finding:
-    if settings.database_url is not None and not settings.blobs_shared:
-        note = f"{settings.blobs_path}: chỉ cho một nút (khai báo blobs_shared nếu mọi nút dùng chung)"
-        return Finding(what="Kho tệp / blobs", ok=True, vi=note)
-    return Finding(what="Kho tệp / blobs", ok=True, vi=str(settings.blobs_path))
 
 
 def _trust(settings: Settings) -> Finding:

@@ -25,13 +25,15 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from hub import bootstrap
+from hub.bootstrap.blobs import open_blobs
 from hub.config import Limits, Settings, load_settings
+from hub.config.storage import S3
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
+from hub.ports.blobs import BlobStore
 from hub.services import directory_snapshot
 from hub.services.access import Caller
 from hub.services.decisions import DecisionService
 from hub.services.registry import RegistryService
-from hub.storage.blobs_local import LocalBlobStore
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
 from hub.web.keys import SERVICES, UNDER_WAY, Services
@@ -269,7 +271,7 @@ class HubUnderTest:
     motions: Motions
     registry: RegistryService
     pool: asyncpg.Pool[asyncpg.Record]
-    blobs: LocalBlobStore
+    blobs: BlobStore
     folder: Path
     verifier: Any
     decisions: DecisionService
@@ -421,18 +423,23 @@ async def hub_on(
     limits: dict[str, Any] | None = None,
     watch: Callable[[asyncpg.Pool[asyncpg.Record]], Any] | None = None,
     agencies: Sequence[Agency] = DIRECTORY,
+    s3: S3 | None = None,
 ) -> AsyncIterator[HubUnderTest]:
     """Put a hub together as the product does, serve it, and take it down again."""
     plenty = {"intake_per_system": 64, "intake_per_node": 64, "disk_free_ratio": 0, "disk_free_bytes": 0}
     settings: Settings = load_settings(
-        environment={}, home=folder, database_url=dsn, limits=Limits.model_validate(plenty | (limits or {}))
+        environment={},
+        home=folder,
+        database_url=dsn,
+        limits=Limits.model_validate(plenty | (limits or {})),
+        s3=s3,
     )
     async with AsyncExitStack() as stack:
         # A change of the directory is seen by the next call, not within a second.
         stack.enter_context(pytest.MonkeyPatch.context()).setattr(directory_snapshot, "LOOK_AGAIN_S", 0.0)
         pool = await create_pool(dsn, size=16, application_name="test")
         stack.push_async_callback(pool.close)
-        blobs = LocalBlobStore(settings.blobs_path)
+        blobs = open_blobs(settings)
         stack.callback(blobs.close)
         bell = Bell()
         uow = PgUnitOfWork(watch(pool) if watch else pool, on_commit=bell.ring)
