@@ -23,11 +23,15 @@ from hub.domain.problem import Language, ParamValue, Problem
 from hub.domain.problems_access import ACCESS_PROBLEMS
 from hub.domain.problems_content import CONTENT_PROBLEMS
 from hub.domain.problems_exchange import EXCHANGE_PROBLEMS
+from hub.domain.problems_relay import RELAY_PROBLEMS
 
 __all__ = ["PROBLEMS", "HubError", "Language", "ParamValue", "Problem", "Refusal", "markdown_table"]
 
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(
-    {problem.code: problem for problem in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *ACCESS_PROBLEMS)}
+    {
+        problem.code: problem
+        for problem in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *RELAY_PROBLEMS, *ACCESS_PROBLEMS)
+    }
 )
 
 

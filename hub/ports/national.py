@@ -1,8 +1,8 @@
 """The national exchange as the hub sees it: a peer that gives and takes packages, whatever its protocol.
 
 A *package* is one message for one recipient, with an id of the exchange's own. It is listed until its
-recipient says what became of it. Implementations are strict: an answer that is not the protocol's is an error,
-never an empty list.
+recipient says what became of it. Implementations are strict: an answer that is not the protocol's is an
+error, never an empty list.
 
 ExchangeError          code
 ├── ExchangeUnavailable   not reached, too slow, or an answer that is none: try again later

@@ -19,7 +19,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,17 @@ from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
 from hub.services.journal import SALT_BYTES
 from hub.services.kit import Kit
 from hub.services.receive import receive
-from hub.services.rendition import readable_by_all, render
+from hub.services.relay_content import content_digest
+from hub.services.relay_merge import merge
+from hub.services.relay_route import (
+    Arrival,
+    outside_names,
+    outside_unit,
+    passed_through,
+    served_here,
+    with_relay,
+)
+from hub.services.rendition import Hop, leaves_the_province, readable_by_all, render
 from hub.services.slots import Slots
 from schemas.limits import FormatLimits
 
@@ -85,6 +95,13 @@ class _Judged:
     referred: tuple[DeliveryRecord, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sender:
+    # The unit that a message is from; all names under which messages for or from it may be kept.
+    unit_id: str
+    names: tuple[str, ...]
+
+
 class IntakeService:
     """Takes in documents and status messages."""
 
@@ -100,6 +117,8 @@ class IntakeService:
     ) -> None:
         self._uow, self._blobs, self._ids = kit.uow, kit.blobs, kit.ids
         self._failpoints, self._rules = kit.failpoints, kit.rules
+        self._hub_code = kit.hub_code
+        self._kit = kit
         self._directory = directory
         self._commit = commit
         self._slots = slots
@@ -112,7 +131,12 @@ class IntakeService:
         return self._slots.take(caller.system_id)
 
     async def submit(
-        self, caller: Caller, body: AsyncIterator[bytes], *, idempotency_key: str | None = None
+        self,
+        caller: Caller,
+        body: AsyncIterator[bytes],
+        *,
+        idempotency_key: str | None = None,
+        arrival: Arrival | None = None,
     ) -> Submitted:
         """Take in one message.
 
@@ -120,6 +144,8 @@ class IntakeService:
             caller: the system that sends; it must speak for the message's From.
             body: the edXML message as a stream of chunks.
             idempotency_key: the sender's own name for this submission, if any.
+            arrival: the message came in from the national exchange, as whose system `caller` acts: it may
+                be from everybody outside the province, and is served to our own units alone.
 
         Raises:
             Refusal: the message or the call is not acceptable (4xx), nothing is stored.
@@ -129,16 +155,21 @@ class IntakeService:
         with self._slots.take(caller.system_id):
             spool = await self._blobs.new_spool()
             try:
-                return await self._submit(caller, body, spool, idempotency_key)
+                return await self._submit(caller, body, spool, idempotency_key, arrival)
             finally:
                 await self._blobs.drop_spool(spool)
 
     async def _submit(
-        self, caller: Caller, body: AsyncIterator[bytes], spool: Path, idempotency_key: str | None
+        self,
+        caller: Caller,
+        body: AsyncIterator[bytes],
+        spool: Path,
+        idempotency_key: str | None,
+        arrival: Arrival | None,
     ) -> Submitted:
         submission: Submission | None = None
         try:
-            submission = await self._receive(caller, body, spool, idempotency_key)
+            submission = await self._receive(caller, body, spool, idempotency_key, arrival)
             return await self._take_in(submission, spool)
         except Refusal as refusal:
             self._metrics.submissions.labels(refusal.code).inc()
@@ -146,11 +177,19 @@ class IntakeService:
             raise
 
     async def _receive(
-        self, caller: Caller, body: AsyncIterator[bytes], spool: Path, idempotency_key: str | None
+        self,
+        caller: Caller,
+        body: AsyncIterator[bytes],
+        spool: Path,
+        idempotency_key: str | None,
+        arrival: Arrival | None,
     ) -> Submission:
         received = await receive(body, spool, limits=self._limits.format, max_bytes=self._limits.max_bytes)
         self._failpoints.hit("after_temp_write")
         facts = facts_of(received)
+        if arrival is not None:
+            codes = dict.fromkeys((*facts.recipients, *arrival.to_codes))
+            facts = replace(facts, recipients=tuple(codes))
         return Submission(
             caller=caller,
             received=received,
@@ -162,6 +201,8 @@ class IntakeService:
                 recipients_sha256=recipients_digest(facts.recipients),
             ),
             idempotency_key=idempotency_key,
+            arrival=arrival,
+            content_sha256=None if arrival is None else content_digest(received),
         )
 
     async def _take_in(self, submission: Submission, spool: Path) -> Submitted:
@@ -171,8 +212,12 @@ class IntakeService:
             self._metrics.submissions.labels("repeated").inc()
             return Submitted(receipt=stored, repeated=True)
         judged = await self._judge(submission, now)
+        again = await self._brought_again(submission, judged)
+        if again is not None:
+            self._metrics.submissions.labels("repeated").inc()
+            return again
         await self._hold_the_gate(submission.facts)
-        rendition = await self._render_if_needed(submission, judged, spool)
+        rendition = await self._render_if_needed(submission, judged, spool, now)
         submitted = await self._store(submission, judged, now, rendition)
         self._metrics.submissions.labels("repeated" if submitted.repeated else "accepted").inc()
         self._metrics.submission_bytes.observe(submission.received.size)
@@ -210,22 +255,45 @@ class IntakeService:
         directory = await self._directory.current()
         today = now.astimezone(VIETNAM).date()
         status = facts.kind is MessageKind.STATUS
-        sender = directory.by_code(facts.from_code, today)
-        if sender is None or not may_speak_for(
-            directory, submission.caller.system_id, facts.from_code, today, about_received=status
-        ):
-            raise Refusal("sender_not_allowed", params={"agency": facts.from_code})
-        resolution = directory.resolve(facts.recipients, today=today, relay=False)
-        if not resolution.routable:
+        sender = _sender(directory, submission, today, about_received=status)
+        resolution = await self._resolve(directory, submission, today)
+        if not resolution.units:
             raise _no_recipient(resolution)
-        units = _same_units(directory, sender.unit_id, today)
         addressed = _same_units_of_code(directory, facts.recipients[0], resolution, today)
         return _Judged(
             resolution=resolution,
             from_unit=sender.unit_id,
             snapshot_id=directory.snapshot_id,
-            referred=await self._referred(facts, from_units=units, to_units=addressed),
+            referred=await self._referred(facts, from_units=sender.names, to_units=addressed),
         )
+
+    async def _resolve(self, directory: Directory, submission: Submission, today: date) -> Resolution:
+        recipients = submission.facts.recipients
+        resolution = directory.resolve(recipients, today=today, relay=True)
+        if submission.arrival is not None:
+            return served_here(resolution)
+        if not resolution.relayed:
+            return resolution
+        async with self._uow.read() as query:
+            way_out = await query.relay.way_out()
+        if way_out is None:
+            return directory.resolve(recipients, today=today, relay=False)
+        return with_relay(resolution, way_out.id)
+
+    async def _brought_again(self, submission: Submission, judged: _Judged) -> Submitted | None:
+        # The exchange brings a message once for each recipient, each time written anew: what it says counts.
+        if submission.arrival is None:
+            return None
+        key = submission.message_key(judged.from_unit)
+        async with self._uow.begin() as tx:
+            document_id = await tx.relay.known(key)
+            if document_id is not None:
+                receipt = await merge(tx, self._kit, document_id, judged.resolution)
+                return Submitted(receipt=receipt, repeated=True)
+        own_hop = passed_through(submission.received.message.message, self._hub_code)
+        if own_hop and not submission.arrival.released:
+            raise Refusal("relay_loop")
+        return None
 
     async def _referred(
         self, facts: Facts, *, from_units: Sequence[str], to_units: Sequence[str]
@@ -248,14 +316,15 @@ class IntakeService:
         return tuple(d for d in found if d.unit_id in concerned)
 
     async def _render_if_needed(
-        self, submission: Submission, judged: _Judged, spool: Path
+        self, submission: Submission, judged: _Judged, spool: Path, now: datetime
     ) -> tuple[Path, Rendition] | None:
         ids = [unit.system_id for unit in judged.resolution.units]
         async with self._uow.read() as query:
             systems = await query.systems.many(ids)
-        if readable_by_all(submission.received, systems.values()):
+        hop = Hop(centre=self._hub_code, at=now) if leaves_the_province(systems.values()) else None
+        if hop is None and readable_by_all(submission.received, systems.values()):
             return None
-        return await asyncio.to_thread(render, submission.received, spool, self._ids.new())
+        return await asyncio.to_thread(render, submission.received, spool, self._ids.new(), hop=hop)
 
     async def _store(
         self, submission: Submission, judged: _Judged, now: datetime, rendition: tuple[Path, Rendition] | None
@@ -365,6 +434,21 @@ class IntakeService:
             log.warning("refusal_not_recorded", code=refusal.code)
 
 
+def _sender(directory: Directory, submission: Submission, today: date, *, about_received: bool) -> _Sender:
+    code = submission.facts.from_code
+    if submission.arrival is not None:
+        # Nobody outside speaks for one of ours.
+        unit_id = outside_unit(directory, code)
+        if unit_id is None:
+            raise Refusal("relay_sender_is_ours", params={"agency": code})
+        return _Sender(unit_id=unit_id, names=outside_names(directory, code))
+    named = directory.by_code(code, today)
+    system_id = submission.caller.system_id
+    if named is None or not may_speak_for(directory, system_id, code, today, about_received=about_received):
+        raise Refusal("sender_not_allowed", params={"agency": code})
+    return _Sender(unit_id=named.unit_id, names=_same_units(directory, named.unit_id, today))
+
+
 def _same_units(directory: Directory, unit_id: str, today: date) -> tuple[str, ...]:
     """Return a unit and the unit that acts for it today: a successor answers for what was forwarded."""
     final, _ = directory.final_unit(unit_id, today=today)
@@ -374,6 +458,8 @@ def _same_units(directory: Directory, unit_id: str, today: date) -> tuple[str, .
 def _same_units_of_code(
     directory: Directory, code: str, resolution: Resolution, today: date
 ) -> tuple[str, ...]:
+    if outside_unit(directory, code) is not None:
+        return outside_names(directory, code)
     named = directory.by_code(code, today)
     routed = tuple(unit.unit_id for unit in resolution.units[:1])
     return routed if named is None else tuple(dict.fromkeys((named.unit_id, *routed)))

@@ -17,6 +17,7 @@ from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
 from hub.domain.transport import DeliveryState
 from hub.ports.records import Change, DocumentRecord, EvidenceRow, Hint, NewEvent, NewTask
+from hub.ports.relay import MessageKey
 from hub.ports.unit_of_work import KeyClaim, Transaction
 from hub.services.access import Caller
 from hub.services.business_effects import RECALL, effects_of
@@ -24,6 +25,7 @@ from hub.services.evidence import unreachable
 from hub.services.intake_plan import Facts, Plan
 from hub.services.kit import Kit
 from hub.services.receive import Received
+from hub.services.relay_route import Arrival
 from hub.services.rendition import STRICT_DIALECT
 from hub.services.withdrawal import withdraw, withdrawable
 
@@ -49,6 +51,21 @@ class Submission:
     facts: Facts
     key: SubmissionKey
     idempotency_key: str | None
+    arrival: Arrival | None = None
+    content_sha256: bytes | None = None
+
+    def message_key(self, from_unit: str) -> MessageKey:
+        """Return the key of a message from outside: what it says, from whom; only if it is an arrival."""
+        assert self.content_sha256 is not None  # set for every arrival
+        facts = self.facts
+        return MessageKey(
+            system_id=self.caller.system_id,
+            kind=facts.kind,
+            from_unit=from_unit,
+            document_no=facts.document_no,
+            change=str(facts.doc_type) if facts.status_code is None else facts.status_code,
+            content_sha256=self.content_sha256,
+        )
 
 
 class IntakeCommit:
@@ -101,6 +118,7 @@ class IntakeCommit:
         try:
             async with self._uow.begin() as tx:
                 await self._reserve(tx, submission, plan.document, receipt)
+                await self._note_arrival(tx, submission, plan.document)
                 await tx.intake.insert(plan.document, plan.text, plan.deliveries)
                 await tx.record(await self._change(tx, plan))
                 self._failpoints.hit("before_commit")
@@ -134,6 +152,13 @@ class IntakeCommit:
             raise Refusal("idempotency_conflict")
         if taken.document:
             raise VersionTaken if update else _conflict(submission.facts)
+
+    async def _note_arrival(self, tx: Transaction, submission: Submission, document: DocumentRecord) -> None:
+        if submission.arrival is None:
+            return
+        key = submission.message_key(document.from_unit)
+        if not await tx.relay.note(key, document.id, document.accepted_at):
+            raise _AlreadyAccepted
 
     async def _change(self, tx: Transaction, plan: Plan) -> Change:
         document, at = plan.document, plan.document.accepted_at

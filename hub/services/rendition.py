@@ -3,24 +3,43 @@
 A recipient gets the original if its system declares the original's dialect and the original needed no
 repair; otherwise it gets the rendition. Both digests are in the receipt, so a rendition must exist
 before the receipt does (design section 2, invariant 4). The original is kept unchanged all the same.
+
+What goes to the national exchange is always a rendition: the strict dialect with our hop at the end of its
+TraceHeaderList. Statuses carry no hops.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from hub.ports.records import Rendition, SystemRecord
+from hub.ports.relay import NATIONAL
 from hub.services.receive import Received
 from schemas.edxml.model import StatusMessage
-from schemas.edxml.write import write_document, write_status
+from schemas.edxml.write import append_trace, write_document, write_status
 
 RENDITION_NAME: Final = "rendition"
 # The name of the dialect that schemas.edxml.write writes, as receipts and headers give it.
 STRICT_DIALECT: Final = "qcvn-prefixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """Our place in the TraceHeaderList of what leaves the province."""
+
+    centre: str
+    at: datetime
+
+
+def leaves_the_province(systems: Iterable[SystemRecord]) -> bool:
+    """Tell whether one of the recipient systems is the way out to the national exchange."""
+    return any(system.adapter == NATIONAL for system in systems)
 
 
 def readable_by_all(received: Received, systems: Iterable[SystemRecord]) -> bool:
@@ -30,8 +49,10 @@ def readable_by_all(received: Received, systems: Iterable[SystemRecord]) -> bool
     return all(str(received.message.dialect) in system.dialects for system in systems)
 
 
-def render(received: Received, spool: Path, blob_id: UUID) -> tuple[Path, Rendition]:
-    """Write the strict form of a message into `spool`; runs in a thread.
+def render(
+    received: Received, spool: Path, blob_id: UUID, *, hop: Hop | None = None
+) -> tuple[Path, Rendition]:
+    """Write the strict form of a message into `spool`, with `hop` appended to a document; runs in a thread.
 
     Returns the file and its description under `blob_id`. If the process dies here, the spool is
     cleared at the next start.
@@ -44,6 +65,8 @@ def render(received: Received, spool: Path, blob_id: UUID) -> tuple[Path, Rendit
         if isinstance(message, StatusMessage):
             chunks: Iterable[bytes] = (write_status(message),)
         else:
+            if hop is not None:
+                message = append_trace(message, hop.centre, hop.at)
             chunks = write_document(message, [a.path for a in received.message.attachments])
         for chunk in chunks:
             file.write(chunk)

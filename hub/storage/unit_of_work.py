@@ -27,6 +27,7 @@ from hub.storage.outbox import PgOutbox
 from hub.storage.pool import DatabaseUnfit
 from hub.storage.record import record
 from hub.storage.secrets import PgSecrets
+from hub.storage.relay import PgRelay
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
@@ -72,6 +73,7 @@ class PgTransaction:
         self.directory = PgDirectory(connection)
         self.housekeeping = PgHousekeeping(connection)
         self.secrets = PgSecrets(connection)
+        self.relay = PgRelay(connection)
 
         self._connection = connection
         self.has_news = False
