@@ -9,7 +9,7 @@ attachment is one text.
 
 from __future__ import annotations
 
-import copy
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -73,9 +73,9 @@ def serialise(nodes: NodeSet, how: Method) -> bytes:
     comments = how.comments and nodes.comments
     if nodes.visible is not None or not nodes.whole_document:
         return _Writer(nodes, how, comments=comments).run()
-    if nodes.without:
-        nodes = _pruned(nodes)
     try:
+        if nodes.without:
+            return _without(nodes, how, comments=comments)
         return _by_library(nodes, how, comments=comments)
     except etree.C14NError:
         # libxml2 refuses relative namespace names; the specification does not.
@@ -96,36 +96,42 @@ def _by_library(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
     return etree.tostring(target, method="c14n", exclusive=False, with_comments=comments)
 
 
-def _pruned(nodes: NodeSet) -> NodeSet:
-    """The same set over a copy of the document in which the left-out subtrees are gone."""
-    root = nodes.apex.getroottree().getroot()
-    twin = copy.deepcopy(nodes.apex.getroottree()).getroot()
-    pairs = {
-        old: new
-        for old, new in zip(root.iter(), twin.iter(), strict=True)
-        if old is nodes.apex or old in nodes.without
-    }
-    apex = pairs[nodes.apex]
-    for gone in nodes.without:
-        other = pairs.get(gone)
-        if other is not None and other is not apex:
-            _remove(other)
-    return NodeSet(apex=apex, whole_document=nodes.whole_document, comments=nodes.comments)
+def _without(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
+    """The document's canonical form less some subtrees.
+
+    What is written of a document does not depend on what a left-out subtree holds, so the whole is written
+    with a mark before and after each such subtree, and cut. The marks are texts that nobody can foresee;
+    moving the subtrees out would make lxml rewrite their namespaces.
+    """
+    mark, root = secrets.token_hex(24), nodes.apex.getroottree().getroot()
+    # The root itself stays: a signature over nothing but itself must not come out as one over nothing.
+    inner = {e for e in nodes.without if e is not root and e.getroottree().getroot() is root}
+    outer = [e for e in inner if not any(a in inner for a in e.iterancestors())]
+    undo: list[Callable[[], None]] = []
+    try:
+        undo.extend(_mark(element, mark) for element in outer)
+        whole = _by_library(nodes, how, comments=comments)
+    finally:
+        for step in reversed(undo):
+            step()
+    # Marks alternate: before a subtree, after it.
+    return b"".join(whole.split(mark.encode())[::2])
 
 
-def _remove(element: etree._Element) -> None:
-    """Take an element out; the text after it stays."""
-    parent = element.getparent()
-    if parent is None:
-        return
-    if element.tail:
-        before = element.getprevious()
-        if before is not None:
-            before.tail = (before.tail or "") + element.tail
-        else:
-            parent.text = (parent.text or "") + element.tail
-    element.tail = None
-    parent.remove(element)
+def _mark(element: etree._Element, mark: str) -> Callable[[], None]:
+    """Put marks around an element; the answer takes them out again."""
+    parent, before, tail = element.getparent(), element.getprevious(), element.tail
+    assert parent is not None  # never the root
+    holder, name = (parent, "text") if before is None else (before, "tail")
+    text = getattr(holder, name)
+    setattr(holder, name, (text or "") + mark)
+    element.tail = mark + (tail or "")
+
+    def undo() -> None:
+        element.tail = tail
+        setattr(holder, name, text)
+
+    return undo
 
 
 class _Writer:

@@ -81,7 +81,7 @@ def verify_xml(
     """Reports of all signatures of an XML file, findings about it, and whether it is edXML."""
     root = parse(data).getroot()
     is_edxml = etree.QName(root).localname.lower() == "edxml"
-    processor = Processor(root, external=_given(options))
+    processor = Processor(root, data=data, external=_given(options))
     reports = verify_signatures(processor, options, lambda core: judge_scope(core, root))
     notes: tuple[Finding, ...] = ()
     if (
@@ -113,8 +113,9 @@ def verify_signatures(
 ) -> tuple[SignatureReport, ...]:
     """Reports of all signatures below the processor's root; a counter-signature follows its parent."""
     reports: list[SignatureReport] = []
-    counters = {c for s in processor.root.iter(ds("Signature")) for c in counter_signatures(properties(s))}
-    top = [s for s in processor.root.iter(ds("Signature")) if s not in counters]
+    found = list(processor.root.iter(ds("Signature")))
+    counters = {c for s in found for c in counter_signatures(properties(s))}
+    top = [s for s in found if s not in counters]
     for number, element in enumerate(top[:MAX_SIGNATURES], start=1):
         _walk(element, None, f"{prefix}{number}", (processor, options, scope_rule), reports)
     return tuple(reports)

@@ -156,16 +156,20 @@ def is_hmac(uri: str) -> bool:
 
 
 class Processor:
-    """Processes the signatures of one document, or of one signature file of a container."""
+    """Processes the signatures of one document, or of one signature file of a container.
+
+    `data` are the bytes that `root` was parsed from; they make finding identifiers quick.
+    """
 
     def __init__(
         self,
         root: etree._Element,
         *,
+        data: bytes | None = None,
         external: Callable[[str | None], bytes | None] | None = None,
     ) -> None:
         self.root = root
-        self.identifiers = Identifiers(root)
+        self.identifiers = Identifiers(root, data)
         self._external = external
 
     def core(self, signature: etree._Element) -> Core:
