@@ -427,12 +427,9 @@ async def hub_on(
 ) -> AsyncIterator[HubUnderTest]:
     """Put a hub together as the product does, serve it, and take it down again."""
     plenty = {"intake_per_system": 64, "intake_per_node": 64, "disk_free_ratio": 0, "disk_free_bytes": 0}
+    plenty |= limits or {}
     settings: Settings = load_settings(
-        environment={},
-        home=folder,
-        database_url=dsn,
-        limits=Limits.model_validate(plenty | (limits or {})),
-        s3=s3,
+        environment={}, home=folder, database_url=dsn, s3=s3, limits=Limits.model_validate(plenty)
     )
     async with AsyncExitStack() as stack:
         # A change of the directory is seen by the next call, not within a second.

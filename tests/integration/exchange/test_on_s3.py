@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from hub.storage import blobs_s3
 from tests.support.hub import UNSIGNED, A, B, FakeVerifier, hub_on
 from tests.support.messages import letter
 from tests.support.s3 import Bucket
@@ -52,7 +52,7 @@ async def test_a_blob_without_a_row_is_collected_from_the_bucket(
         (kept,) = await hub.stored_blobs()
         spool = await hub.blobs.new_spool()
         (spool / "body").write_bytes(b"left by a killed process")
-        orphan = blobs_s3.UUID(int=7)
+        orphan = UUID(int=7)
         await hub.blobs.put(orphan, spool / "body")
         removed = await hub.motions.housekeeping.remove_orphan_blobs(datetime.now(UTC) + timedelta(days=2))
         assert removed == 1

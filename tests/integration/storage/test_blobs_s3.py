@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import obstore
 import pytest
+from obstore.exceptions import BaseError
 
 from hub.bootstrap.blobs import open_blobs, s3_options_of
 from hub.cli.doctor_storage import blobs as examine
@@ -71,13 +73,13 @@ async def test_a_put_that_meets_its_own_object_is_no_conflict(
     store: S3BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What happens when the answer is lost and the library asks again.
-    real = blobs_s3.obstore.put_async
+    real = obstore.put_async
 
     async def twice(*args: object, **options: object) -> object:
         await real(*args, **options)  # type: ignore[arg-type]
         return await real(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(blobs_s3.obstore, "put_async", twice)
+    monkeypatch.setattr(obstore, "put_async", twice)
     blob_id = await put(store, b"once")
     assert await get(store, blob_id) == b"once"
 
@@ -95,12 +97,12 @@ async def test_an_upload_that_is_broken_off_leaves_nothing_to_see(
         def seek(self, *_: int) -> int:
             return 0
 
-    real = blobs_s3.obstore.put_async
+    real = obstore.put_async
 
     async def cut(store: object, key: str, file: object, **options: object) -> object:
         return await real(store, key, Broken() if key.startswith("objects/") else file, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(blobs_s3.obstore, "put_async", cut)
+    monkeypatch.setattr(obstore, "put_async", cut)
     blob_id = uuid4()
     with pytest.raises(BlobStoreFailed):
         await put(store, LARGE, blob_id)
@@ -185,9 +187,9 @@ async def test_full_storage_and_broken_storage_are_told_apart(
     store: S3BlobStore, monkeypatch: pytest.MonkeyPatch, text: str, error: type[Exception]
 ) -> None:
     async def refuse(*_: object, **__: object) -> None:
-        raise blobs_s3.BaseError(f"Error performing PUT http://host/bucket: {text}")
+        raise BaseError(f"Error performing PUT http://host/bucket: {text}")
 
-    monkeypatch.setattr(blobs_s3.obstore, "put_async", refuse)
+    monkeypatch.setattr(obstore, "put_async", refuse)
     with pytest.raises(error) as caught:
         await put(store, b"x")
     assert "host" not in str(caught.value)
@@ -273,12 +275,12 @@ async def test_the_doctor_says_what_is_wrong_with_the_bucket(bucket: Bucket, tmp
 async def test_the_doctor_notes_a_storage_that_would_replace(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = blobs_s3.obstore.put_async
+    real = obstore.put_async
 
     async def unconditional(*args: object, **options: object) -> object:
         return await real(*args, **{**options, "mode": "overwrite"})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(blobs_s3.obstore, "put_async", unconditional)
+    monkeypatch.setattr(obstore, "put_async", unconditional)
     (finding,) = await examine(load_settings(environment={}, home=tmp_path, s3=bucket.settings))
     assert not finding.ok
     assert "If-None-Match" in finding.en
