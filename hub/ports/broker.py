@@ -55,5 +55,8 @@ class Wakeup(Protocol):
     async def wait(self, seconds: float) -> bool:
         """Wait until woken or so many seconds have passed; True if woken."""
 
+    def rung(self) -> bool:
+        """Say whether it was woken since it was last asked or waited on, without waiting."""
+
     def close(self) -> None:
         """Stop listening."""

@@ -50,6 +50,11 @@ class _Wakeup:
         self._event.clear()
         return True
 
+    def rung(self) -> bool:
+        rung = self._event.is_set()
+        self._event.clear()
+        return rung
+
     def close(self) -> None:
         self._listener.forget(self._system_id, self)
 
