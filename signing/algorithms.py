@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -25,6 +26,12 @@ class Hasher(Protocol):
 
 BROKEN_DIGESTS = frozenset({"md2", "md4", "md5", "ripemd160"})
 OLD_DIGESTS = frozenset({"sha1"})
+# Until the end of these days a signature that is proven to have existed may rest on the algorithm: the day
+# before the first published SHA-1 collision; the end of RSA under 2048 bits in NIST SP 800-131A.
+ACCEPTED_UNTIL = (
+    ("rsa", datetime(2013, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    ("sha1", datetime(2017, 2, 22, 23, 59, 59, 999999, tzinfo=UTC)),
+)
 
 _HASHERS: dict[str, Callable[[], Hasher]] = {
     "md5": lambda: hashlib.md5(usedforsecurity=False),
@@ -123,6 +130,13 @@ class AlgorithmPolicy:
     minimum_rsa_bits: int = 1900
     minimum_dsa_bits: int = 1900
     minimum_ec_bits: int = 224
+    # Names sorted; `rsa` is a key that is too short by `minimum_rsa_bits` but has `shortest_rsa_bits`.
+    accepted_until: tuple[tuple[str, datetime], ...] = ACCEPTED_UNTIL
+    shortest_rsa_bits: int = 1024
+
+    def accepted(self, name: str, proven: datetime) -> bool:
+        """Whether a signature proven to exist at that time may rest on an algorithm that is old today."""
+        return any(n == name and proven <= until for n, until in self.accepted_until)
 
 
 DEFAULT_ALGORITHMS = AlgorithmPolicy()

@@ -7,6 +7,7 @@ closed for new signatures by `until`, so that old documents stay verifiable.
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +20,18 @@ from signing.errors import UsageError
 
 
 class Purpose(StrEnum):
-    """What a chain is wanted for; the three are separate."""
+    """What an anchor is trusted for; the three are separate.
+
+    `ocsp` trusts a responder for certificates of any issuer and is never assumed: responders are usually
+    authorised by the issuer of the certificate.
+    """
 
     DOCUMENT = "document"
     TIMESTAMP = "timestamp"
+    OCSP = "ocsp"
+
+
+DEFAULT_PURPOSES = frozenset({Purpose.DOCUMENT, Purpose.TIMESTAMP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +40,20 @@ class AnchorRule:
 
     name: str
     sha256: str
-    purposes: frozenset[Purpose] = frozenset(Purpose)
+    purposes: frozenset[Purpose] = DEFAULT_PURPOSES
     since: datetime | None = None
     until: datetime | None = None
     sha1_until: datetime | None = None
+    generation: str = ""
+
+
+KNOWN_ANCHORS = Path(__file__).parents[1] / "certs" / "known-anchors.toml"
+
+
+@functools.cache
+def known_anchors() -> Mapping[str, AnchorRule]:
+    """The project's list of known anchors by fingerprint."""
+    return load_rules(KNOWN_ANCHORS)
 
 
 def load_rules(path: Path) -> dict[str, AnchorRule]:
@@ -54,10 +73,11 @@ def _rule(entry: Mapping[str, Any]) -> AnchorRule:
     return AnchorRule(
         name=str(entry["name"]),
         sha256=fingerprint,
-        purposes=frozenset(Purpose(p) for p in entry.get("purposes", list(Purpose))),
+        purposes=frozenset(Purpose(p) for p in entry.get("purposes", DEFAULT_PURPOSES)),
         since=_moment(entry.get("from"), time.min),
         until=_moment(entry.get("until"), time.max),
         sha1_until=_moment(entry.get("sha1_until"), time.max),
+        generation=str(entry.get("generation", "")),
     )
 
 

@@ -17,7 +17,8 @@ class Judgement:
 
     def __init__(self) -> None:
         self._failed: SubIndication | None = None
-        self._doubted: SubIndication | None = None
+        self._doubts: list[tuple[SubIndication, Finding]] = []
+        self._kept_doubt: SubIndication | None = None
         self._findings: list[Finding] = []
 
     @classmethod
@@ -25,8 +26,9 @@ class Judgement:
         """The verdict of a finished report together with more findings."""
         both = cls()
         both._failed = report.sub_indication if report.indication is Indication.TOTAL_FAILED else None
-        both._doubted = report.sub_indication if report.indication is Indication.INDETERMINATE else None
-        both._failed, both._doubted = both._failed or more._failed, both._doubted or more._doubted
+        kept = report.sub_indication if report.indication is Indication.INDETERMINATE else None
+        both._failed = both._failed or more._failed
+        both._kept_doubt, both._doubts = kept or more._kept_doubt, list(more._doubts)
         for item in (*more.findings, *report.findings):
             both._add(item)
         return both
@@ -38,16 +40,28 @@ class Judgement:
 
     def doubt(self, sub: SubIndication, code: Code, /, **values: object) -> None:
         """Nothing is proven wrong, but a pass cannot be given."""
-        self._doubted = self._doubted or sub
-        self._add(finding(code, Severity.WARNING, **values))
+        item = finding(code, Severity.WARNING, **values)
+        self._doubts.append((sub, item))
+        self._add(item)
 
     def note(self, code: Code, /, **values: object) -> None:
         """Worth knowing; no effect on the verdict."""
         self._add(finding(code, Severity.INFO, **values))
 
+    def settle(self, code: Code, /, **values: object) -> None:
+        """A doubt that a proof has removed: its finding stays, as a note."""
+        settled = finding(code, Severity.WARNING, **values)
+        self._doubts = [(sub, item) for sub, item in self._doubts if item != settled]
+        if settled in self._findings:
+            self._findings[self._findings.index(settled)] = finding(code, Severity.INFO, **values)
+
     def _add(self, item: Finding) -> None:
         if item not in self._findings:
             self._findings.append(item)
+
+    @property
+    def _doubted(self) -> SubIndication | None:
+        return self._kept_doubt or (self._doubts[0][0] if self._doubts else None)
 
     @property
     def indication(self) -> Indication:

@@ -85,6 +85,9 @@ class Code(StrEnum):
     TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
     TIMESTAMP_NOT_EVALUATED = "TIMESTAMP_NOT_EVALUATED"
     TIMESTAMP_UNTRUSTED = "TIMESTAMP_UNTRUSTED"
+    TIMESTAMP_EXPIRED = "TIMESTAMP_EXPIRED"
+    TIMESTAMP_REVOKED = "TIMESTAMP_REVOKED"
+    TIMESTAMP_REVOCATION_UNKNOWN = "TIMESTAMP_REVOCATION_UNKNOWN"
     TIMESTAMP_ABSENT = "TIMESTAMP_ABSENT"
     TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
     CLAIMED_TIME_LATE = "CLAIMED_TIME_LATE"
@@ -95,12 +98,19 @@ class Code(StrEnum):
     CHAIN_UNTRUSTED = "CHAIN_UNTRUSTED"
     CHAIN_INTERMEDIATE_MISSING = "CHAIN_INTERMEDIATE_MISSING"
     CHAIN_BROKEN = "CHAIN_BROKEN"
+    CHAIN_PRIVATE = "CHAIN_PRIVATE"
+    CHAIN_ROOT_NOT_INSTALLED = "CHAIN_ROOT_NOT_INSTALLED"
+    CHAIN_PURPOSE = "CHAIN_PURPOSE"
+    CHAIN_CLOSED = "CHAIN_CLOSED"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_EXPIRED_NO_PROOF = "CERTIFICATE_EXPIRED_NO_PROOF"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_USAGE = "CERTIFICATE_USAGE"
     CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
     CERTIFICATE_REVOKED_NO_PROOF = "CERTIFICATE_REVOKED_NO_PROOF"
+    CERTIFICATE_ON_HOLD = "CERTIFICATE_ON_HOLD"
+    CA_REVOKED = "CA_REVOKED"
+    CA_REVOCATION_UNKNOWN = "CA_REVOCATION_UNKNOWN"
     REVOCATION_UNKNOWN = "REVOCATION_UNKNOWN"
     REVOCATION_UNPUBLISHED = "REVOCATION_UNPUBLISHED"
 
@@ -331,6 +341,18 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "Chứng thư của dịch vụ cấp dấu thời gian không thuộc danh sách tin cậy; không dùng thời điểm đó.",
         "The timestamp authority's certificate is not trusted; its time is not relied upon.",
     ),
+    Code.TIMESTAMP_EXPIRED: (
+        "Chứng thư của dịch vụ cấp dấu thời gian đã hết hạn, không có dấu thời gian mới hơn; không dùng.",
+        "The timestamp authority's certificate has expired with no later timestamp; it is not relied upon.",
+    ),
+    Code.TIMESTAMP_REVOKED: (
+        "Chứng thư của dịch vụ cấp dấu thời gian đã bị thu hồi ngày {date}; không dùng thời điểm đó.",
+        "The timestamp authority's certificate was revoked on {date}; its time is not relied upon.",
+    ),
+    Code.TIMESTAMP_REVOCATION_UNKNOWN: (
+        "Chưa kiểm tra được thu hồi chứng thư của dịch vụ cấp dấu thời gian ({detail}).",
+        "Revocation of the timestamp authority's certificate could not be checked ({detail}).",
+    ),
     Code.TIMESTAMP_ABSENT: (
         "Chữ ký không gắn dấu thời gian; thời gian theo máy người ký.",
         "The signature has no timestamp; the time is the signer's own claim.",
@@ -367,6 +389,22 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "Đường dẫn chứng thực không hợp lệ: {detail}.",
         "The certification path is not valid: {detail}.",
     ),
+    Code.CHAIN_PRIVATE: (
+        "CA {detail} không thuộc hệ thống chứng thực quốc gia.",
+        "The certification authority {detail} is not of the national system.",
+    ),
+    Code.CHAIN_ROOT_NOT_INSTALLED: (
+        "CA gốc {detail} thuộc hệ thống chứng thực quốc gia nhưng chưa được cài vào danh sách tin cậy.",
+        "The root {detail} is of the national system but is not installed in the trust list.",
+    ),
+    Code.CHAIN_PURPOSE: (
+        "CA gốc không được tin cậy cho mục đích này: {detail}.",
+        "The root is not trusted for this purpose: {detail}.",
+    ),
+    Code.CHAIN_CLOSED: (
+        "CA gốc không được chấp nhận cho chữ ký vào ngày này: {detail}.",
+        "The root is not accepted for signatures of this day: {detail}.",
+    ),
     Code.CERTIFICATE_EXPIRED: (
         "Chứng thư số đã hết hạn sử dụng khi ký.",
         "The certificate had expired when the signature was made.",
@@ -391,9 +429,21 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "Chứng thư số đã bị thu hồi ngày {date}; chưa chứng minh được chữ ký có trước ngày đó.",
         "The certificate was revoked on {date}; nothing proves that the signature is older.",
     ),
+    Code.CERTIFICATE_ON_HOLD: (
+        "Chứng thư số đang bị tạm dừng từ ngày {date}; cần kiểm tra lại sau.",
+        "The certificate is on hold since {date}; it must be checked again later.",
+    ),
+    Code.CA_REVOKED: (
+        "Chứng thư của CA {name} đã bị thu hồi ngày {date}.",
+        "The certificate of the authority {name} was revoked on {date}.",
+    ),
+    Code.CA_REVOCATION_UNKNOWN: (
+        "Chưa kiểm tra được thu hồi chứng thư của CA {name} ({detail}).",
+        "Revocation of the authority {name} could not be checked ({detail}).",
+    ),
     Code.REVOCATION_UNKNOWN: (
-        "Chưa kiểm tra được thu hồi, hệ thống sẽ thử lại.",
-        "Revocation could not be checked yet; it will be tried again.",
+        "Chưa kiểm tra được thu hồi, hệ thống sẽ thử lại ({detail}).",
+        "Revocation could not be checked yet; it will be tried again ({detail}).",
     ),
     Code.REVOCATION_UNPUBLISHED: (
         "CA không công bố nơi kiểm tra thu hồi cho chứng thư này.",

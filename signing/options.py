@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from signing.algorithms import DEFAULT_ALGORITHMS, AlgorithmPolicy
+from signing.online import OnlineSession, OnlineSource
 from signing.trust import TrustStore
 
 
@@ -17,6 +18,9 @@ class VerifyOptions:
     `no_trust` leaves out chain, revocation, validity periods, key usage and required level. Without a trust
     store and without `no_trust` every chain is untrusted. `at` is the moment for which the question is
     asked (default: `now`).
+
+    `online` asks authorities over the network for what is not at hand; without it nothing is asked.
+    `existed_by` is a time by which the file is known to have existed, as by the hub's own receipt: a proof.
     """
 
     trust: TrustStore | None = None
@@ -29,3 +33,13 @@ class VerifyOptions:
     compare_pages: bool = True
     max_bytes: int = 512 * 1024 * 1024
     render_seconds: float = 1.5
+    online: OnlineSource | None = None
+    existed_by: datetime | None = None
+    # One document's share of the network, see `for_document`.
+    session: OnlineSession | None = None
+
+    def for_document(self) -> VerifyOptions:
+        """The same for one document: what it may cost of the network is counted from here."""
+        if self.online is None or self.no_trust or self.trust is None:
+            return self
+        return replace(self, session=self.online.session())

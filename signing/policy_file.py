@@ -7,19 +7,28 @@ old = ["sha1"]          a doubt in signatures, a finding elsewhere
 rsa = 1900              minimum bits
 dsa = 1900
 ec = 224
+shortest-rsa = 1024     what `rsa` under [until] still admits
+[until]                 old algorithms in signatures proven to be not later than this day; absent: never
+sha1 = 2017-02-22
+rsa = 2013-12-31
 """
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from signing.algorithms import DEFAULT_ALGORITHMS, AlgorithmPolicy
 from signing.errors import UsageError
 
-_KNOWN = {"digests": {"broken", "old"}, "keys": {"rsa", "dsa", "ec"}}
+_KNOWN = {
+    "digests": {"broken", "old"},
+    "keys": {"rsa", "dsa", "ec", "shortest-rsa"},
+    "until": {"rsa", "sha1", "sha224"},
+}
 
 
 def load_policy(path: Path) -> AlgorithmPolicy:
@@ -36,6 +45,8 @@ def load_policy(path: Path) -> AlgorithmPolicy:
             minimum_rsa_bits=int(keys.get("rsa", policy.minimum_rsa_bits)),
             minimum_dsa_bits=int(keys.get("dsa", policy.minimum_dsa_bits)),
             minimum_ec_bits=int(keys.get("ec", policy.minimum_ec_bits)),
+            shortest_rsa_bits=int(keys.get("shortest-rsa", policy.shortest_rsa_bits)),
+            accepted_until=_until(document["until"]) if "until" in document else policy.accepted_until,
         )
     except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"cannot read the policy {path}: {error}", code="policy_unreadable") from error
@@ -46,3 +57,12 @@ def _refuse_unknown(document: dict[str, Any]) -> None:
         unknown = set(content) - _KNOWN.get(section, set()) if section in _KNOWN else {section}
         if unknown:
             raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+
+
+def _until(section: dict[str, Any]) -> tuple[tuple[str, datetime], ...]:
+    found: list[tuple[str, datetime]] = []
+    for name, day in section.items():
+        if not isinstance(day, date) or isinstance(day, datetime):
+            raise TypeError(f"{name} is not a date")
+        found.append((name, datetime.combine(day, time.max, tzinfo=UTC)))
+    return tuple(sorted(found))

@@ -3,22 +3,24 @@
 A store is a folder: certificates under `anchors/` are trusted, those under `intermediates/` only complete
 paths, lists under `crls/` answer for revocation; certificates lying in the folder itself count as anchors
 if self-issued, else as intermediates. Keys are compared, never names alone: a path exists only where each
-signature verifies under the next key [RFC 5280 §6.1]. Nothing is fetched here; completion from the store
-works offline.
+signature verifies under the next key [RFC 5280 §6.1]. Every path to an anchor is tried until one holds.
+Completion from the store works offline; a caller may lend a way to fetch issuers' certificates.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import x509
 
-from signing.algorithms import DEFAULT_ALGORITHMS, DIGEST_OIDS, SIGNATURE_OIDS, AlgorithmPolicy
-from signing.anchors import AnchorRule, Purpose, load_rules
+from signing.algorithms import DEFAULT_ALGORITHMS, AlgorithmPolicy
+from signing.anchors import DEFAULT_PURPOSES, KNOWN_ANCHORS, AnchorRule, Purpose, known_anchors, load_rules
 from signing.certificates import (
     BROKEN_DER,
     common_name,
@@ -27,37 +29,56 @@ from signing.certificates import (
     public_key,
     validity,
 )
+from signing.crl import RevocationList, lists_of
 from signing.errors import UsageError
+from signing.issued import is_signed_by, signature_scheme
 from signing.messages import Code
-from signing.primitives import Scheme, key_bits, value_matches
+from signing.primitives import key_bits
 from signing.report import ChainStatus, SubIndication
 
-KNOWN_ANCHORS = Path(__file__).parents[1] / "certs" / "known-anchors.toml"
+__all__ = [
+    "KNOWN_ANCHORS",
+    "PathOutcome",
+    "TrustStore",
+    "fingerprint",
+    "is_signed_by",
+    "signature_scheme",
+]
+
 MAX_PATH = 8
 MAX_SIGNATURES_TRIED = 64
+MAX_PATHS_TRIED = 16
+MAX_COMPLETIONS = 4
+MAX_POOL = 500
 CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".p7b", ".p7c"})
 # Critical extensions that the path check honours; any other makes the path unusable.
 UNDERSTOOD = frozenset(
     {"basic_constraints", "key_usage", "extended_key_usage", "certificate_policies", "subject_alt_name"}
 )
+FetchIssuers = Callable[[x509.Certificate], Sequence[x509.Certificate]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathOutcome:
-    """Where a certificate leads: the path if there is one, else why not."""
+    """Where a certificate leads: the path if there is one, else why not.
+
+    `detail` names an old algorithm on a trusted path, or what is wrong. `root` is the self-issued
+    certificate at which an untrusted search ended.
+    """
 
     status: ChainStatus
     path: tuple[x509.Certificate, ...] = ()
     code: Code | None = None
     sub: SubIndication | None = None
     detail: str = ""
+    root: x509.Certificate | None = None
 
 
 @dataclass(slots=True)
 class _Search:
+    pool: Mapping[bytes, list[x509.Certificate]]
     signatures_left: int = MAX_SIGNATURES_TRIED
     deepest: list[x509.Certificate] = field(default_factory=list)
-    problem: PathOutcome | None = None
 
 
 class TrustStore:
@@ -75,11 +96,16 @@ class TrustStore:
         self.intermediates = tuple(intermediates)
         self.crls = tuple(crls)
         self.rules = dict(rules or {})
-        self._anchor_keys = {_key_of(c) for c in self.anchors}
+        self.lists: tuple[RevocationList, ...] = lists_of(self.crls)
+        self._anchors_of: dict[bytes, list[x509.Certificate]] = defaultdict(list)
+        for certificate in self.anchors:
+            self._anchors_of[_key_of(certificate)].append(certificate)
         hashed = hashlib.sha256()
         for blob in sorted(c.dump() for c in (*self.anchors, *self.intermediates)) + sorted(self.crls):
             hashed.update(hashlib.sha256(blob).digest())
+        hashed.update(str(len(self.anchors)).encode())
         hashed.update(repr(sorted(map(repr, self.rules.values()))).encode())
+        # For caches of verdicts: another store, another version.
         self.version = hashed.hexdigest()[:16]
 
     @classmethod
@@ -95,14 +121,23 @@ class TrustStore:
         for certificate in _certificates_in(folder):
             (anchors if is_self_issued(certificate) else intermediates).append(certificate)
         lists = sorted((folder / "crls").glob("*.crl")) if (folder / "crls").is_dir() else []
-        rules: dict[str, AnchorRule] = {}
-        for path in (KNOWN_ANCHORS, folder / "anchors.toml"):
-            rules |= load_rules(path) if path.is_file() else {}
+        rules = dict(known_anchors())
+        if (folder / "anchors.toml").is_file():
+            rules |= load_rules(folder / "anchors.toml")
         return cls(anchors, intermediates=intermediates, crls=[p.read_bytes() for p in lists], rules=rules)
 
     def is_anchor(self, certificate: x509.Certificate) -> bool:
         """Whether its key and name are an anchor's."""
-        return _key_of(certificate) in self._anchor_keys
+        return _key_of(certificate) in self._anchors_of
+
+    def rule_of(self, anchor: x509.Certificate) -> AnchorRule | None:
+        """The rule of an installed anchor."""
+        return self.rules.get(fingerprint(anchor))
+
+    def trusts_responder(self, responder: x509.Certificate) -> bool:
+        """Whether the administrator trusts this OCSP responder for any issuer's certificates."""
+        rules = (self.rule_of(a) for a in self._anchors_of.get(_key_of(responder), ()))
+        return any(r is not None and Purpose.OCSP in r.purposes for r in rules)
 
     def path(
         self,
@@ -112,28 +147,77 @@ class TrustStore:
         others: Iterable[x509.Certificate] = (),
         algorithms: AlgorithmPolicy = DEFAULT_ALGORITHMS,
         purpose: Purpose = Purpose.DOCUMENT,
+        used: datetime | None = None,
+        fetch: FetchIssuers | None = None,
     ) -> PathOutcome:
-        """The first path from `certificate` to an anchor that holds at the moment `at`."""
-        pool = [*self.anchors, *self.intermediates, *others]
-        search = _Search(deepest=[certificate])
-        found = self._extend([certificate], pool, search)
-        if found is None:
-            return search.problem or _no_path(search.deepest[-1])
-        rule = self.rules.get(hashlib.sha256(found[-1].dump()).hexdigest())
-        problem = _check_path(found, at, algorithms, rule) or _check_rule(rule, at, purpose)
+        """The first path from `certificate` to an anchor that holds at the moment `at`.
+
+        `used` is the time of use where it differs from the time to which validity is proven: the anchor's
+        own dates are judged by it. `fetch` gives issuers' certificates that are not at hand.
+        """
+        extra = list(others)[:MAX_POOL]
+        check = functools.partial(self._check, at=at, algorithms=algorithms, purpose=purpose, used=used or at)
+        for _ in range(MAX_COMPLETIONS):
+            search = _Search(pool=self._pool(extra), deepest=[certificate])
+            outcome = self._first(certificate, search, check)
+            if outcome is not None:
+                return outcome
+            last = search.deepest[-1]
+            fetched = () if fetch is None or is_self_issued(last) else fetch(last)
+            at_hand = {c.dump() for c in extra}
+            new = [c for c in fetched if c.dump() not in at_hand]
+            if not new:
+                break
+            extra += new
+        return _no_path(search.deepest[-1])
+
+    def _first(
+        self,
+        certificate: x509.Certificate,
+        search: _Search,
+        check: Callable[[list[x509.Certificate]], PathOutcome],
+    ) -> PathOutcome | None:
+        """The first path that holds, else what is wrong with the first one; None if there is none."""
+        first: PathOutcome | None = None
+        for number, path in enumerate(self._paths([certificate], search), start=1):
+            outcome = check(path)
+            if outcome.status is ChainStatus.TRUSTED:
+                return outcome
+            first = first or outcome
+            if number >= MAX_PATHS_TRIED:
+                break
+        return first
+
+    def _check(
+        self,
+        path: list[x509.Certificate],
+        *,
+        at: datetime,
+        algorithms: AlgorithmPolicy,
+        purpose: Purpose,
+        used: datetime,
+    ) -> PathOutcome:
+        rule = self.rule_of(path[-1])
+        problem = _check_path(path, at, algorithms, rule) or _check_rule(path[-1], rule, used, purpose)
         if problem is not None:
             return problem
-        old = next((w for c in found[:-1] if (w := _weakness(c, algorithms))), "")
-        return PathOutcome(status=ChainStatus.TRUSTED, path=tuple(found), detail=old)
+        old = next((w for c in path[:-1] if (w := _weakness(c, algorithms))), "")
+        return PathOutcome(status=ChainStatus.TRUSTED, path=tuple(path), detail=old)
 
-    def _extend(
-        self, path: list[x509.Certificate], pool: list[x509.Certificate], search: _Search
-    ) -> list[x509.Certificate] | None:
-        if self.is_anchor(path[-1]):
-            return path
-        if len(path) >= MAX_PATH or is_self_issued(path[-1]):
-            return None
-        for issuer in _issuers(path[-1], pool):
+    def _pool(self, extra: Iterable[x509.Certificate]) -> Mapping[bytes, list[x509.Certificate]]:
+        by_name: dict[bytes, list[x509.Certificate]] = defaultdict(list)
+        for certificate in (*self.anchors, *self.intermediates, *extra):
+            by_name[certificate["tbs_certificate"]["subject"].dump()].append(certificate)
+        return by_name
+
+    def _paths(self, path: list[x509.Certificate], search: _Search) -> Iterator[list[x509.Certificate]]:
+        installed = self._anchors_of.get(_key_of(path[-1]), ())
+        for anchor in installed:
+            # The installed certificate, not the file's: its dates and its rule count.
+            yield [*path[:-1], anchor]
+        if installed or len(path) >= MAX_PATH or is_self_issued(path[-1]):
+            return
+        for issuer in _issuers(path[-1], search.pool):
             if issuer in path or search.signatures_left <= 0:
                 continue
             search.signatures_left -= 1
@@ -142,10 +226,12 @@ class TrustStore:
             longer = [*path, issuer]
             if len(longer) > len(search.deepest):
                 search.deepest = longer
-            found = self._extend(longer, pool, search)
-            if found is not None:
-                return found
-        return None
+            yield from self._paths(longer, search)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of the certificate, lower-case hex."""
+    return hashlib.sha256(certificate.dump()).hexdigest()
 
 
 def _certificates_in(folder: Path) -> Iterator[x509.Certificate]:
@@ -166,48 +252,21 @@ def _key_of(certificate: x509.Certificate) -> bytes:
     return hashlib.sha256(named).digest()
 
 
-def _issuers(certificate: x509.Certificate, pool: list[x509.Certificate]) -> Iterator[x509.Certificate]:
+def _issuers(
+    certificate: x509.Certificate, pool: Mapping[bytes, list[x509.Certificate]]
+) -> Iterator[x509.Certificate]:
     issuer = certificate["tbs_certificate"]["issuer"]
-    wanted = issuer.dump()
-    exact = [c for c in pool if c["tbs_certificate"]["subject"].dump() == wanted]
-    yield from exact
-    for candidate in pool if not exact else ():
+    exact = pool.get(issuer.dump())
+    if exact is not None:
+        yield from exact
+        return
+    for candidates in pool.values():
         # Comparing names by their meaning [RFC 5280 §7.1] is slow; encoders rarely differ.
         try:
-            if candidate["tbs_certificate"]["subject"] == issuer:
-                yield candidate
+            if candidates[0]["tbs_certificate"]["subject"] == issuer:
+                yield from candidates
         except BROKEN_DER:
             continue
-
-
-def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the certificate's signature verifies under the issuer's key."""
-    scheme, key = signature_scheme(certificate["signature_algorithm"]), public_key(issuer)
-    if scheme is None or key is None:
-        return False
-    value = bytes(certificate["signature_value"].native)
-    return value_matches(key, scheme, value, certificate["tbs_certificate"].dump()) is True
-
-
-def signature_scheme(algorithm: x509.SignedDigestAlgorithm) -> Scheme | None:
-    """The scheme by which a certificate, CRL or OCSP response is signed."""
-    try:
-        known = SIGNATURE_OIDS.get(algorithm["algorithm"].dotted)
-        if known is None:
-            return None
-        name, digest_name = known
-        if name != "rsa-pss":
-            return Scheme(name=name, digest=digest_name or "")
-        parameters = algorithm["parameters"]
-        mask = parameters["mask_gen_algorithm"]["parameters"]["algorithm"].dotted
-        return Scheme(
-            name=name,
-            digest=DIGEST_OIDS.get(parameters["hash_algorithm"]["algorithm"].dotted, ""),
-            mgf_digest=DIGEST_OIDS.get(mask),
-            salt_length=int(parameters["salt_length"].native),
-        )
-    except BROKEN_DER:
-        return None
 
 
 def _no_path(last: x509.Certificate) -> PathOutcome:
@@ -218,7 +277,11 @@ def _no_path(last: x509.Certificate) -> PathOutcome:
         issuer = x509.Name.load(last["tbs_certificate"]["issuer"].dump())
         code, detail = Code.CHAIN_INTERMEDIATE_MISSING, _issuer_name(issuer)
     return PathOutcome(
-        status=ChainStatus.UNTRUSTED, code=code, sub=SubIndication.NO_CERTIFICATE_CHAIN_FOUND, detail=detail
+        status=ChainStatus.UNTRUSTED,
+        code=code,
+        sub=SubIndication.NO_CERTIFICATE_CHAIN_FOUND,
+        detail=detail,
+        root=last if code is Code.CHAIN_UNTRUSTED else None,
     )
 
 
@@ -230,15 +293,18 @@ def _issuer_name(name: x509.Name) -> str:
         return "?"
 
 
-def _check_rule(rule: AnchorRule | None, at: datetime, purpose: Purpose) -> PathOutcome | None:
+def _check_rule(
+    anchor: x509.Certificate, rule: AnchorRule | None, used: datetime, purpose: Purpose
+) -> PathOutcome | None:
     """Whether the anchor may be used for this, at that time."""
+    name = rule.name if rule is not None else common_name(anchor)
+    sub = SubIndication.CHAIN_CONSTRAINTS_FAILURE
+    if purpose not in (rule.purposes if rule is not None else DEFAULT_PURPOSES):
+        return _bad(Code.CHAIN_PURPOSE, sub, f"{name}: {purpose.value}")
     if rule is None:
         return None
-    sub = SubIndication.CHAIN_CONSTRAINTS_FAILURE
-    if purpose not in rule.purposes:
-        return _bad(Code.CHAIN_BROKEN, sub, f"{rule.name}: {purpose.value}")
-    if (rule.since is not None and at < rule.since) or (rule.until is not None and at > rule.until):
-        return _bad(Code.CHAIN_BROKEN, sub, f"{rule.name}: {at.date().isoformat()}")
+    if (rule.since is not None and used < rule.since) or (rule.until is not None and used > rule.until):
+        return _bad(Code.CHAIN_CLOSED, sub, f"{name}: {used.date().isoformat()}")
     return None
 
 

@@ -65,7 +65,7 @@ def verify_bytes(
 ) -> FileReport:
     """The report on bytes already at hand."""
     began = time.perf_counter() if started is None else started
-    chosen = options or VerifyOptions()
+    chosen = (options or VerifyOptions()).for_document()
     kind, digest = sniff(data), hashlib.sha256(data).hexdigest()
     signatures: tuple[SignatureReport, ...] = ()
     findings: tuple[Finding, ...] = ()
