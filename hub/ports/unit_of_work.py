@@ -18,6 +18,7 @@ from uuid import UUID
 from hub.domain.directory import Agency, Directory
 from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.domain.transport import DeliveryState
+from hub.ports.packages import PackageRepo
 from hub.ports.records import (
     AgencyRow,
     Change,
@@ -378,6 +379,8 @@ class Transaction(Protocol):
     def secrets(self) -> SecretRepo: ...
     @property
     def relay(self) -> RelayRepo: ...
+    @property
+    def packages(self) -> PackageRepo: ...
 
     async def record(self, change: Change) -> None:
         """Write a state change with its events, hints, evidence and tasks, in one round trip."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -93,8 +94,8 @@ def test_a_bell_during_the_reading_keeps_it_from_being_remembered(memory: Nothin
 
 def test_the_memory_ends_by_itself(memory: NothingNew, monkeypatch: pytest.MonkeyPatch) -> None:
     find_empty(memory)
-    then = nothing_new.time.monotonic()
-    monkeypatch.setattr(nothing_new.time, "monotonic", lambda: then + nothing_new.REMEMBERED_S + 1)
+    then = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: then + nothing_new.REMEMBERED_S + 1)
     assert not memory.is_empty(ONE, "documents")
 
 
