@@ -24,6 +24,9 @@ from hub.ports.unit_of_work import DatabaseUnavailable
 log = structlog.get_logger(__name__)
 
 FALLBACK_POLL_S: Final = 1.0
+# Due rows of peers are announced every second, all in one query: hundreds of peers need not ask each.
+PEER_POLL_S: Final = 30.0
+PEER_TOPICS: Final = "deliver."
 
 # Returns the ids of rows of a topic that are due, at most as many as asked for.
 DueRows = Callable[[str, int], Awaitable[Sequence[UUID]]]
@@ -45,6 +48,7 @@ class InProcessBroker:
         """Work through the rows of a topic that are due, again whenever the bell rings."""
         bell = self._bells[topic]
         running: set[UUID] = set()
+        poll_s = PEER_POLL_S if topic.startswith(PEER_TOPICS) else FALLBACK_POLL_S
 
         async def work(row: UUID) -> None:
             try:
@@ -66,7 +70,7 @@ class InProcessBroker:
                     group.create_task(work(row), name=f"{topic}:{row}")
                 if not fresh:
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(FALLBACK_POLL_S):
+                        async with asyncio.timeout(poll_s):
                             await bell.wait()
 
     async def waiting(self, topic: str) -> int:  # noqa: ARG002 (of the port)

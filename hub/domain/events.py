@@ -63,6 +63,8 @@ class EventKind(StrEnum):
     DELIVERY_FETCHED_OUTSIDE = "delivery_fetched_outside"
     DELIVERY_FAILED_OUTSIDE = "delivery_failed_outside"
     DEADLINE_ALERTED = "deadline_alerted"
+    PEER_PAUSED = "peer_paused"
+    PEER_RESUMED = "peer_resumed"
     TRANSITION_ILLEGAL = "transition_illegal"
     STATUS_ACCEPTED = "status_accepted"
     STATUS_APPLIED = "status_applied"

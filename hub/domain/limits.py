@@ -51,6 +51,16 @@ RETRY_CAP: Final = timedelta(hours=1)
 BREAKER_THRESHOLD: Final = 5
 BREAKER_COOL_DOWN: Final = timedelta(seconds=60)
 
+# Pushing.
+PUSH_PLACES: Final = 4
+"""Deliveries on their way to one peer at once, per node."""
+PUSH_ATTEMPT_MAX: Final = timedelta(minutes=30)
+"""Longest attempt, whatever an adapter thinks: a peer that takes a byte a minute gives its place back."""
+UNCONFIRMED_LEASE: Final = timedelta(hours=1)
+"""How long a peer that confirms later has to do so before it is handed the document again."""
+PUSH_GROUP_MAX: Final = 2_000
+"""Most recipients of one document in one hand-over: as many as a document may have."""
+
 # Leases.
 WORKER_LEASE: Final = timedelta(seconds=60)
 WORKER_LEASE_RENEW: Final = timedelta(seconds=20)

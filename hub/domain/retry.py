@@ -84,6 +84,12 @@ class Breaker:
         """The peer answered: closed, whatever was before."""
         return Breaker()
 
+    def undecided(self, now: datetime) -> Breaker:
+        """An attempt failed for reasons of its own: it says nothing about the peer; the next may probe."""
+        if self.state is not BreakerState.HALF_OPEN:
+            return self
+        return replace(self, state=BreakerState.OPEN, retry_at=now)
+
     def failed(self, now: datetime, policy: BreakerPolicy) -> Breaker:
         """One more failure: open from the threshold on, and at once if it was the probe."""
         failures = self.failures + 1

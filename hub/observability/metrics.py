@@ -64,6 +64,13 @@ class Metrics:
         self.verification_seconds = histogram("verification_seconds", "Time to verify one document.")
         self.tasks_due = gauge("tasks_waiting", "Tasks that wait for a worker or are worked on.", "kind")
         self.oldest_task_age = gauge("oldest_task_age_seconds", "Age of the task that waits longest.", "kind")
+        self.pushes = counter(
+            "pushes", "Attempts to hand a document to a peer, by adapter and outcome.", "adapter", "outcome"
+        )
+        self.push_seconds = histogram("push_seconds", "Time of one attempt to hand over.", "adapter")
+        self.peers_paused = gauge("peers_paused", "Peers whose breaker is open or half open.")
+        self.pushes_waiting = gauge("pushes_waiting", "Deliveries that wait to be pushed.")
+        self.oldest_push_age = gauge("oldest_push_age_seconds", "How long the oldest of them has been due.")
         self.storage_free_bytes = gauge("storage_free_bytes", "Free space where documents lie.")
         self.storage_total_bytes = gauge("storage_total_bytes", "All space where documents lie.")
 

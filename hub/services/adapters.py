@@ -35,7 +35,7 @@ def secret_context(system: SystemRecord, name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterView:
-    """A system's adapter as an administrator sees it: no secret, only which there are and which there may be."""
+    """A system's adapter as an administrator sees it: of secrets only their names."""
 
     system: SystemRecord
     secret_names: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import Final
 from hub.domain import limits
 from hub.domain.deadlines import ALLOWANCES, Allowance
 from hub.domain.leases import DEFAULT_LEASES, LeaseRules
+from hub.domain.retry import DEFAULT_BREAKER, DEFAULT_RETRY, BreakerPolicy, RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,19 @@ class IntakeFloor:
         return max(int(total * self.disk_share), self.disk_bytes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushRules:
+    """How deliveries are pushed: places per peer and node, back-off, breaker, and how long things may take."""
+
+    places: int = limits.PUSH_PLACES
+    retry: RetryPolicy = DEFAULT_RETRY
+    breaker: BreakerPolicy = DEFAULT_BREAKER
+    unconfirmed_lease: timedelta = limits.UNCONFIRMED_LEASE
+    attempt_most: timedelta = limits.PUSH_ATTEMPT_MAX
+
+
 DEFAULT_TRANSFER: Final = TransferRules()
+DEFAULT_PUSH: Final = PushRules()
 DEFAULT_FLOOR: Final = IntakeFloor()
 
 
@@ -54,6 +67,7 @@ class Rules:
     inbox_page: int = limits.INBOX_PAGE
     transfer: TransferRules = DEFAULT_TRANSFER
     floor: IntakeFloor = DEFAULT_FLOOR
+    push: PushRules = DEFAULT_PUSH
 
 
 DEFAULT_RULES: Final = Rules()

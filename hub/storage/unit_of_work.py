@@ -25,6 +25,7 @@ from hub.storage.housekeeping import PgHousekeeping
 from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
 from hub.storage.packages import PgPackages
+from hub.storage.peers import PgPeers
 from hub.storage.pool import DatabaseUnfit
 from hub.storage.record import record
 from hub.storage.secrets import PgSecrets
@@ -74,6 +75,7 @@ class PgTransaction:
         self.directory = PgDirectory(connection)
         self.housekeeping = PgHousekeeping(connection)
         self.secrets = PgSecrets(connection)
+        self.peers = PgPeers(connection)
         self.relay = PgRelay(connection)
         self.packages = PgPackages(connection)
 

@@ -14,9 +14,10 @@ once a second besides, for what other nodes left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -41,6 +42,8 @@ JANITOR_EVERY_S: Final = 600.0
 AFTER_FAILURE_S: Final = 1.0
 LANES: Final = ("urgent", "normal")
 
+# Runs until cancelled.
+Loop = Callable[[], Coroutine[None, None, None]]
 # Does one round and returns how much it did: while that is more than nothing, it is called again.
 Round = Callable[[], Awaitable[int]]
 
@@ -105,7 +108,17 @@ class Motions:
 class Loops:
     """All loops of one node."""
 
-    def __init__(self, motions: Motions, *, bell: Bell, broker: Broker, verify_workers: int) -> None:
+    def __init__(
+        self,
+        motions: Motions,
+        *,
+        bell: Bell,
+        broker: Broker,
+        verify_workers: int,
+        also: Mapping[str, Loop] = MappingProxyType({}),
+    ) -> None:
+        """Run the hub's own loops and those of `also`, by name; each of these runs until cancelled."""
+        self._also = also
         self._motions = motions
         self._bell = bell
         self._broker = broker
@@ -136,6 +149,8 @@ class Loops:
             group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
             make_due = self._motions.dead_letters.make_due
             group.create_task(self._broker.watch_dead_letters(make_due), name="dead-letters")
+            for name, loop in self._also.items():
+                group.create_task(loop(), name=name)
             for lane in LANES:
                 group.create_task(self._consume(f"{VERIFY}.{lane}"), name=f"consume-{lane}")
 

@@ -1,0 +1,226 @@
+"""Peers: breakers shared by all nodes, and the due rows behind those that are not open.
+
+A breaker without a row is closed. Whether it lets an attempt start is asked in SQL (`_OPEN`) wherever rows are
+chosen, so that an open breaker costs nothing, and again under the row's lock where a probe is claimed.
+
+Locks are taken in one order, so that none waits for another in a circle: a claim takes its task and then only
+deliveries that are free (SKIP LOCKED); whoever settles or sweeps takes deliveries first and tasks after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from hub.domain.adapters import NATIONAL
+from hub.domain.deadlines import Lane
+from hub.domain.retry import Breaker, BreakerState
+from hub.ports.peers import DueLane, Gate, PeerState, PushBacklog, ReadyDelivery
+from hub.ports.records import DeliveryRecord, Task
+from hub.storage.connection import Connection
+from hub.storage.rows import DELIVERY_COLUMNS, SYSTEM_COLUMNS, count_of, delivery, prefixed, system
+
+KIND: Final = "deliver"
+
+_OPEN = "s.pushed AND s.state = 'active' AND (p.retry_at IS NULL OR p.retry_at <= hub_now())"
+_WAITING = "t.due_at <= hub_now() AND (t.lease_until IS NULL OR t.lease_until < hub_now())"
+PUSHED = "SELECT id FROM system WHERE pushed AND state = 'active' ORDER BY id"
+DUE = f"""
+SELECT t.id FROM task t JOIN system s ON s.id = $1 LEFT JOIN peer p ON p.system_id = s.id
+WHERE t.kind = '{KIND}.' || $1::uuid AND t.lane = $2 AND {_WAITING} AND {_OPEN}
+ORDER BY t.due_at, t.id LIMIT $3
+"""
+DUE_LANES = f"""
+SELECT '{KIND}.' || s.id || '.' || l.lane AS topic, array_agg(due.id ORDER BY due.due_at, due.id) AS refs
+FROM system s CROSS JOIN (VALUES ('urgent'), ('normal')) l (lane) LEFT JOIN peer p ON p.system_id = s.id
+CROSS JOIN LATERAL (
+    SELECT t.id, t.due_at FROM task t
+    WHERE t.kind = '{KIND}.' || s.id AND t.lane = l.lane AND {_WAITING}
+    ORDER BY t.due_at, t.id LIMIT $1) due
+WHERE {_OPEN}
+GROUP BY s.id, l.lane
+"""
+GATE = f"""
+SELECT {prefixed(SYSTEM_COLUMNS, "s")}, s.pushed, p.state AS breaker, p.failures, p.retry_at, hub_now() AS now
+FROM system s LEFT JOIN peer p ON p.system_id = s.id WHERE s.id = $1
+"""
+MAKE_PEER = "INSERT INTO peer (system_id) VALUES ($1) ON CONFLICT DO NOTHING"
+LOCK_PEER = "SELECT FROM peer WHERE system_id = $1 FOR UPDATE"
+SET_BREAKER = """
+INSERT INTO peer (system_id, state, failures, retry_at, last_code) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (system_id) DO UPDATE
+SET state = excluded.state, failures = excluded.failures, retry_at = excluded.retry_at,
+    last_code = coalesce(excluded.last_code, peer.last_code),
+    changed_at = CASE WHEN peer.state = excluded.state THEN peer.changed_at ELSE hub_now() END
+"""
+CLAIM_GROUP = f"""
+WITH others AS (
+    SELECT t.id FROM task t WHERE t.kind = $1 AND t.document_id = $2 AND t.id <> $3 AND {_WAITING}
+    ORDER BY t.id LIMIT $6 FOR UPDATE SKIP LOCKED
+)
+UPDATE task t SET attempts = attempts + 1, lease_owner = $4, lease_token = lease_token + 1,
+                  lease_until = hub_now() + $5
+FROM others o WHERE t.id = o.id
+RETURNING t.id, t.kind, t.lane, t.document_id, t.attempts, t.lease_token
+"""
+_PASSED = "(w.handed_over_at IS NOT NULL OR w.state = ANY (delivery_passed()))"
+# What leaves the province has no agency in our directory: its unit is the code it is addressed to.
+LOCK_READY = f"""
+SELECT {prefixed(DELIVERY_COLUMNS, "d")},
+       d.waits_for IS NOT NULL AND NOT EXISTS (
+           SELECT FROM delivery w WHERE w.id = d.waits_for AND {_PASSED}) AS waiting,
+       s.adapter <> '{NATIONAL}' AND NOT EXISTS (
+           SELECT FROM agency a
+           WHERE a.unit_id = d.unit_id AND a.system_id = d.system_id AND a.state <> 'locked') AS blocked
+FROM delivery d JOIN system s ON s.id = d.system_id
+WHERE d.id = ANY($1::uuid[]) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+"""
+RENEW_TASKS = """
+UPDATE task t SET lease_until = hub_now() + $3
+FROM unnest($1::uuid[], $2::bigint[]) AS n(id, token) WHERE t.id = n.id AND t.lease_token = n.token
+"""
+RENEW_DELIVERIES = """
+UPDATE delivery d SET lease_until = hub_now() + $3
+FROM unnest($1::uuid[], $2::bigint[]) AS n(id, token)
+WHERE d.id = n.id AND d.lease_token = n.token AND d.state = 'leased'
+"""
+POSTPONE = """
+UPDATE task SET due_at = $3, last_error = $4, lease_owner = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2
+"""
+HURRY = f"""
+UPDATE task t SET due_at = hub_now()
+WHERE t.kind = '{KIND}.' || $1::uuid AND t.due_at > hub_now()
+  AND (t.lease_until IS NULL OR t.lease_until < hub_now())
+"""
+FORGET = "DELETE FROM peer WHERE system_id = $1"
+STATES = """
+SELECT p.system_id, s.name, p.state, p.failures, p.retry_at, p.last_code, p.changed_at
+FROM peer p JOIN system s ON s.id = p.system_id
+WHERE p.state <> 'closed' OR p.failures > 0 ORDER BY s.name
+"""
+BACKLOG = f"""
+SELECT coalesce(sum(w.waiting), 0)::bigint AS waiting,
+       greatest(coalesce(max(extract(epoch FROM hub_now() - w.oldest)), 0), 0)::float8 AS oldest,
+       count(*) FILTER (WHERE p.state <> 'closed') AS paused
+FROM system s LEFT JOIN peer p ON p.system_id = s.id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, min(t.due_at) AS oldest
+    FROM (SELECT due_at FROM task WHERE kind = '{KIND}.' || s.id ORDER BY due_at LIMIT 10001) t) w
+WHERE s.pushed
+"""
+
+
+class PgPeers:
+    """Implements `PeerRepo`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def pushed(self) -> tuple[UUID, ...]:
+        """Return the active systems that are pushed to."""
+        return tuple(row["id"] for row in await self._connection.fetch(PUSHED))
+
+    async def due(self, system_id: UUID, lane: str, limit: int) -> tuple[UUID, ...]:
+        """Return a peer's due rows of a lane."""
+        rows = await self._connection.fetch(DUE, system_id, lane, limit)
+        return tuple(row["id"] for row in rows)
+
+    async def due_lanes(self, per_lane: int) -> tuple[DueLane, ...]:
+        """Return the lanes with due rows."""
+        rows = await self._connection.fetch(DUE_LANES, per_lane)
+        return tuple(DueLane(topic=row["topic"], refs=tuple(row["refs"])) for row in rows)
+
+    async def gate(self, system_id: UUID, *, lock: bool = False) -> Gate | None:
+        """Return whether a peer may be tried."""
+        if lock:
+            await self._connection.execute(MAKE_PEER, system_id)
+            await self._connection.execute(LOCK_PEER, system_id)
+        row = await self._connection.fetchrow(GATE, system_id)
+        if row is None:
+            return None
+        return Gate(system=system(row), pushed=row["pushed"], breaker=_breaker(row, "breaker"), now=row["now"])
+
+    async def set_breaker(self, system_id: UUID, breaker: Breaker, code: str | None) -> None:
+        """Write a breaker."""
+        await self._connection.execute(
+            SET_BREAKER, system_id, breaker.state.value, breaker.failures, breaker.retry_at, code
+        )
+
+    async def claim_group(self, task: Task, *, owner: str, lease: timedelta, limit: int) -> tuple[Task, ...]:
+        """Claim the other due tasks of the same document and peer."""
+        rows = await self._connection.fetch(
+            CLAIM_GROUP, task.kind, task.document_id, task.id, owner, lease, limit
+        )
+        return tuple(
+            Task(
+                id=row["id"],
+                kind=row["kind"],
+                lane=Lane(row["lane"]),
+                document_id=row["document_id"],
+                attempts=row["attempts"],
+                lease_token=row["lease_token"],
+            )
+            for row in rows
+        )
+
+    async def lock_ready(self, delivery_ids: Sequence[UUID]) -> tuple[ReadyDelivery, ...]:
+        """Lock and return deliveries that nobody else has locked."""
+        rows = await self._connection.fetch(LOCK_READY, list(delivery_ids))
+        return tuple(
+            ReadyDelivery(delivery=delivery(row), waiting=row["waiting"], blocked=row["blocked"])
+            for row in rows
+        )
+
+    async def renew(self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta) -> bool:
+        """Prolong the leases of tasks and of their deliveries."""
+        await self._connection.execute(
+            RENEW_DELIVERIES, [d.id for d in deliveries], [d.lease_token for d in deliveries], lease
+        )
+        status = await self._connection.execute(
+            RENEW_TASKS, [t.id for t in tasks], [t.lease_token for t in tasks], lease
+        )
+        return count_of(status) == len(tasks)
+
+    async def postpone(self, task: Task, *, due_at: datetime, error: str) -> bool:
+        """Give a task back, due at a time."""
+        status = await self._connection.execute(POSTPONE, task.id, task.lease_token, due_at, error)
+        return count_of(status) == 1
+
+    async def hurry(self, system_id: UUID) -> int:
+        """Make a peer's tasks due now."""
+        return count_of(await self._connection.execute(HURRY, system_id))
+
+    async def forget(self, system_id: UUID) -> None:
+        """Forget a peer's breaker."""
+        await self._connection.execute(FORGET, system_id)
+
+    async def states(self) -> tuple[PeerState, ...]:
+        """Return the peers with failures."""
+        return tuple(
+            PeerState(
+                system_id=row["system_id"],
+                name=row["name"],
+                breaker=_breaker(row, "state"),
+                last_code=row["last_code"],
+                since=row["changed_at"],
+            )
+            for row in await self._connection.fetch(STATES)
+        )
+
+    async def backlog(self) -> PushBacklog:
+        """Return what waits to be pushed."""
+        row = await self._connection.fetchrow(BACKLOG)
+        if row is None:
+            return PushBacklog(waiting=0, oldest_s=0.0, paused_peers=0)
+        return PushBacklog(waiting=row["waiting"], oldest_s=row["oldest"], paused_peers=row["paused"])
+
+
+def _breaker(row: asyncpg.Record, state: str) -> Breaker:
+    if row[state] is None:
+        return Breaker()
+    return Breaker(state=BreakerState(row[state]), failures=row["failures"], retry_at=row["retry_at"])
