@@ -43,6 +43,7 @@ from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.health import HealthService
 from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
 from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
+from hub.services.intake_terms import NO_TERMS, Terms, hold_to, without_served
 from hub.services.journal import SALT_BYTES
 from hub.services.kit import Kit
 from hub.services.receive import receive
@@ -137,6 +138,7 @@ class IntakeService:
         *,
         idempotency_key: str | None = None,
         arrival: Arrival | None = None,
+        terms: Terms = NO_TERMS,
     ) -> Submitted:
         """Take in one message.
 
@@ -146,6 +148,7 @@ class IntakeService:
             idempotency_key: the sender's own name for this submission, if any.
             arrival: the message came in from the national exchange, as whose system `caller` acts: it may
                 be from everybody outside the province, and is served to our own units alone.
+            terms: what the sender says about the message beside it.
 
         Raises:
             Refusal: the message or the call is not acceptable (4xx), nothing is stored.
@@ -155,7 +158,7 @@ class IntakeService:
         with self._slots.take(caller.system_id):
             spool = await self._blobs.new_spool()
             try:
-                return await self._submit(caller, body, spool, idempotency_key, arrival)
+                return await self._submit(caller, body, spool, idempotency_key, arrival, terms)
             finally:
                 await self._blobs.drop_spool(spool)
 
@@ -166,10 +169,11 @@ class IntakeService:
         spool: Path,
         idempotency_key: str | None,
         arrival: Arrival | None,
+        terms: Terms,
     ) -> Submitted:
         submission: Submission | None = None
         try:
-            submission = await self._receive(caller, body, spool, idempotency_key, arrival)
+            submission = await self._receive(caller, body, spool, idempotency_key, arrival, terms)
             return await self._take_in(submission, spool)
         except Refusal as refusal:
             self._metrics.submissions.labels(refusal.code).inc()
@@ -183,6 +187,7 @@ class IntakeService:
         spool: Path,
         idempotency_key: str | None,
         arrival: Arrival | None,
+        terms: Terms,
     ) -> Submission:
         received = await receive(body, spool, limits=self._limits.format, max_bytes=self._limits.max_bytes)
         self._failpoints.hit("after_temp_write")
@@ -190,6 +195,8 @@ class IntakeService:
         if arrival is not None:
             codes = dict.fromkeys((*facts.recipients, *arrival.to_codes))
             facts = replace(facts, recipients=tuple(codes))
+        if terms != NO_TERMS:
+            facts = hold_to(terms, facts, await self._directory.current())
         return Submission(
             caller=caller,
             received=received,
@@ -202,6 +209,7 @@ class IntakeService:
             ),
             idempotency_key=idempotency_key,
             arrival=arrival,
+            in_parts=terms.only is not None,
             content_sha256=None if arrival is None else content_digest(received),
         )
 
@@ -216,12 +224,33 @@ class IntakeService:
         if again is not None:
             self._metrics.submissions.labels("repeated").inc()
             return again
+        if submission.in_parts:
+            judged, earlier = await self._without_served(submission, judged)
+            if earlier is not None:
+                self._metrics.submissions.labels("repeated").inc()
+                return earlier
         await self._hold_the_gate(submission.facts)
         rendition = await self._render_if_needed(submission, judged, spool, now)
         submitted = await self._store(submission, judged, now, rendition)
         self._metrics.submissions.labels("repeated" if submitted.repeated else "accepted").inc()
         self._metrics.submission_bytes.observe(submission.received.size)
         return submitted
+
+    async def _without_served(
+        self, submission: Submission, judged: _Judged
+    ) -> tuple[_Judged, Submitted | None]:
+        async with self._uow.read() as query:
+            left, earlier = await without_served(
+                query,
+                system_id=submission.caller.system_id,
+                from_unit=judged.from_unit,
+                document_no=submission.facts.document_no,
+                sha256=submission.key.sha256,
+                to=judged.resolution,
+            )
+            receipt = None if earlier is None else await query.documents.receipt(earlier)
+        answer = None if receipt is None else Submitted(receipt=receipt, repeated=True)
+        return replace(judged, resolution=left), answer
 
     async def _name(self, submission: Submission, now: datetime) -> None:
         # A name given with a resend is taken from then on: it must not name another message later.

@@ -53,6 +53,8 @@ class Submission:
     idempotency_key: str | None
     arrival: Arrival | None = None
     content_sha256: bytes | None = None
+    in_parts: bool = False
+    """The sender has named some of the recipients: the same message may have gone to others before."""
 
     def message_key(self, from_unit: str) -> MessageKey:
         """Return the key of a message from outside: what it says, from whom; only if it is an arrival."""
@@ -150,8 +152,15 @@ class IntakeCommit:
             raise _AlreadyAccepted
         if taken.idempotency:
             raise Refusal("idempotency_conflict")
-        if taken.document:
+        if taken.document and not await self._is_another_part(tx, submission, key):
             raise VersionTaken if update else _conflict(submission.facts)
+
+    async def _is_another_part(
+        self, tx: Transaction, submission: Submission, key: DocumentKey | None
+    ) -> bool:
+        if not submission.in_parts or key is None:
+            return False
+        return await tx.intake.conflicting(key) == submission.key.sha256
 
     async def _note_arrival(self, tx: Transaction, submission: Submission, document: DocumentRecord) -> None:
         if submission.arrival is None:
