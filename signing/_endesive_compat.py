@@ -11,6 +11,7 @@ references, without its values. What EN 319 132-1 wants otherwise is changed in 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _STAND_INS = {
     "certvalidator": "pyhanko_certvalidator",
     "certvalidator.errors": "pyhanko_certvalidator.errors",
 }
+_NAME, _TIME = b"its-name-here", b"its-time-here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +55,21 @@ def imported(name: str) -> ModuleType:
                 sys.modules[wanted] = before
 
 
-def signature_skeleton(certificate: bytes, *, name: str, now: datetime) -> etree._Element:
+def signature_skeleton(*, name: str, now: datetime) -> etree._Element:
     """A ds:Signature as endesive frames it, unsigned; `name` makes its identifiers unique."""
-    builder = imported("endesive.xades.bes").BES()
-    builder.guid = name
-    builder.time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    tree = builder.enveloped(b"<nothing/>", _NoCertificate(), certificate, _no_signature, None, None)
-    made: etree._Element = tree.getroot()[0]
+    time = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     # Parsed again, it stands alone: its namespaces are declared on itself.
-    return etree.fromstring(etree.tostring(made))
+    return etree.fromstring(_frame().replace(_NAME, name.encode()).replace(_TIME, time.encode()))
+
+
+@functools.cache
+def _frame() -> bytes:
+    """The frame with words in the places of name and time; the builder runs once per process."""
+    builder = imported("endesive.xades.bes").BES()
+    builder.guid, builder.time = _NAME.decode(), _TIME.decode()
+    tree = builder.enveloped(b"<nothing/>", _NoCertificate(), b"", _no_signature, None, None)
+    made: etree._Element = tree.getroot()[0]
+    return etree.tostring(made)
 
 
 def _no_signature(_data: bytes, _digest: str) -> bytes:

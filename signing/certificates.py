@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from signing.known import ByBytes
 from signing.report import CertificateInfo, CertificateKind
 
 # Whatever a parser of hostile DER may raise; asn1crypto is lazy, so any access to a value can.
@@ -43,7 +44,12 @@ _TAX_NUMBER = re.compile(r"^\s*(MST|MNS)\b\s*[:\-]?", re.IGNORECASE)
 
 
 def load_certificate(der: bytes) -> x509.Certificate | None:
-    """One DER certificate; None if it is none. Bytes after it are ignored."""
+    """One DER certificate; None if it is none. Bytes after it are ignored. Shared: do not change it."""
+    return _loaded(bytes(der))
+
+
+@ByBytes
+def _loaded(der: bytes) -> x509.Certificate | None:
     try:
         certificate = x509.Certificate.load(der)
         _ = certificate["tbs_certificate"]["subject"].dump(), certificate["tbs_certificate"]["issuer"].dump()
@@ -83,6 +89,11 @@ def public_key(certificate: x509.Certificate) -> PublicKeyTypes | None:
 
 def load_public_key(der: bytes) -> PublicKeyTypes | None:
     """A SubjectPublicKeyInfo as a key object; odd RSA encodings are put right."""
+    return _loaded_key(der)
+
+
+@ByBytes
+def _loaded_key(der: bytes) -> PublicKeyTypes | None:
     try:
         return load_der_public_key(der)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -170,6 +181,12 @@ def serial_number(certificate: x509.Certificate) -> int:
 
 def describe(certificate: x509.Certificate) -> CertificateInfo:
     """The certificate as the report shows it."""
+    return _described(certificate.dump())
+
+
+@ByBytes
+def _described(der: bytes) -> CertificateInfo:
+    certificate = x509.Certificate.load(der)
     not_before, not_after = validity(certificate)
     return CertificateInfo(
         subject=name_text(certificate["tbs_certificate"]["subject"]),
@@ -182,7 +199,12 @@ def describe(certificate: x509.Certificate) -> CertificateInfo:
 
 def kind(certificate: x509.Certificate) -> CertificateKind:
     """Person or organisation, from attributes alone and never from the looks of a name."""
-    parts = name_parts(certificate["tbs_certificate"]["subject"])
+    return _kind(certificate["tbs_certificate"]["subject"].dump())
+
+
+@ByBytes
+def _kind(name: bytes) -> CertificateKind:
+    parts = name_parts(x509.Name.load(name))
     ids = parts.get("user_id", []) + parts.get("serial_number", [])
     if any(_PERSON_NUMBER.match(i) for i in ids) or parts.get("given_name") or parts.get("surname"):
         return CertificateKind.PERSON

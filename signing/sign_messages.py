@@ -34,10 +34,6 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Nếu ký như vậy, một chữ ký đã có sẽ mất giá trị. Không ghi ra tệp nào.",
         "Signing so would harm an earlier signature; nothing was written.",
     ),
-    "encoding_unsupported": (
-        "Không ký tệp XML mã UTF-16. Hãy chuyển sang UTF-8.",
-        "XML in UTF-16 is not signed: convert it to UTF-8.",
-    ),
     "field_signed": ("Trường chữ ký này đã được ký.", "This signature field is signed already."),
     "file_too_large": ("Tệp quá lớn.", "The file is too large."),
     "file_unreadable": ("Không đọc được tệp.", "The file cannot be read."),

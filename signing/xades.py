@@ -16,6 +16,7 @@ from lxml import etree
 
 from signing.algorithms import digest
 from signing.certificates import BROKEN_DER, name_parts, serial_number
+from signing.known import ByBytes
 from signing.xml_parse import DS
 from signing.xmldsig import Core, decode, digest_name, ds, text_of
 
@@ -121,8 +122,11 @@ def _issuer_serial(certificate: etree._Element, namespace: str) -> tuple[int | N
     if text.lstrip("-").isdigit():
         return int(text), None
     der = decode(text_of(certificate.find(f"{{{namespace}}}IssuerSerialV2")))
-    if not der:
-        return None, None
+    return _issuer_serial_v2(der) if der else (None, None)
+
+
+@ByBytes
+def _issuer_serial_v2(der: bytes) -> tuple[int | None, bytes | None]:
     try:
         both = tsp.IssuerSerial.load(der)
         names = [n.chosen.untag().dump() for n in both["issuer"] if n.name == "directory_name"]

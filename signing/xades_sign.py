@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
-from xml.parsers import expat
 
 from asn1crypto import tsp, x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -34,6 +33,7 @@ from signing import _endesive_compat
 from signing.algorithms import digest
 from signing.credentials import Credential
 from signing.errors import CredentialUnusable, DocumentRefused, InputRefused, SigningFailed
+from signing.known import ByBytes
 from signing.options import VerifyOptions
 from signing.report import Coverage, Finding, Indication
 from signing.tsa import Signed, TimestampClient, TimestampUnavailable
@@ -41,12 +41,12 @@ from signing.verify import verify_bytes
 from signing.xades import V132
 from signing.xml_c14n import Method, NodeSet, canonical, serialise
 from signing.xml_parse import parse
+from signing.xml_room import room_in
 from signing.xmldsig import BASE64, ENVELOPED, ds
 
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 _MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
-_EDXML, _EDXML_HEADER = "edXML", "edXMLHeader"
 _LINE: Final = 76
 
 
@@ -79,15 +79,16 @@ def sign_xml_told(
     """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
     chosen = options or XmlSignatureOptions()
     name = secrets.token_hex(16)
-    signature = _endesive_compat.signature_skeleton(credential.certificate.dump(), name=name, now=now)
+    signature = _endesive_compat.signature_skeleton(name=name, now=now)
     _state_certificate(signature, credential)
     _state_content(signature, chosen.media_type)
     if chosen.packaging is Packaging.ENVELOPED:
-        root, place = _enveloped_place(data)
+        root = _enveloped_root(data)
+        room = room_in(data, root)
         whole = NodeSet(apex=root, whole_document=True)
         _reference(signature, uri="", transforms=(ENVELOPED, EXCLUSIVE), over=_exclusive(whole))
         findings = _sign(signature, credential, chosen.timestamps)
-        made = data[:place] + etree.tostring(signature) + data[place:]
+        made = data[: room.place] + room.encoded(etree.tostring(signature)) + data[room.place :]
     else:
         content = etree.SubElement(
             signature, ds("Object"), Id=f"Object_{name}", MimeType=chosen.media_type, Encoding=BASE64
@@ -100,37 +101,15 @@ def sign_xml_told(
     return Signed(data=made, findings=findings)
 
 
-def _enveloped_place(data: bytes) -> tuple[etree._Element, int]:
-    """The document's root and the place in its bytes where the signature goes."""
+def _enveloped_root(data: bytes) -> etree._Element:
+    """The document's root, if a signature may go into it."""
     try:
         root = parse(data).getroot()
     except InputRefused as refusal:
         raise DocumentRefused(refusal.finding.en, code="xml_unsignable") from refusal
     if next(root.iter(ds("Signature")), None) is not None:
         raise DocumentRefused("the XML is signed already", code="xml_signed")
-    parent = _EDXML_HEADER if etree.QName(root).localname == _EDXML else etree.QName(root).localname
-    return root, _end_tag(data, parent)
-
-
-def _end_tag(data: bytes, parent: str) -> int:
-    """Where the last end tag of that local name begins."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
-        raise DocumentRefused("XML in UTF-16 is not signed; convert it to UTF-8", code="encoding_unsupported")
-    place: list[int] = []
-    parser = expat.ParserCreate()
-
-    def ended(tag: str) -> None:
-        if tag.rpartition(":")[2] == parent:
-            place[:] = [parser.CurrentByteIndex]
-
-    parser.EndElementHandler = ended
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise DocumentRefused(f"the XML cannot be read: {error}", code="xml_unsignable") from error
-    if not place or data[place[0] : place[0] + 2] != b"</":
-        raise DocumentRefused(f"there is no room for a signature in {parent}", code="xml_unsignable")
-    return place[0]
+    return root
 
 
 def _state_certificate(signature: etree._Element, credential: Credential) -> None:
@@ -142,7 +121,7 @@ def _state_certificate(signature: etree._Element, credential: Credential) -> Non
     value = etree.SubElement(entry, _xades("CertDigest"))
     etree.SubElement(value, ds("DigestMethod"), Algorithm=SHA256)
     etree.SubElement(value, ds("DigestValue")).text = _digest(certificate.dump())
-    etree.SubElement(entry, _xades("IssuerSerialV2")).text = _base64(_issuer_serial(certificate))
+    etree.SubElement(entry, _xades("IssuerSerialV2")).text = _issuer_serial(certificate.dump())
     _parent(old).replace(old, new)
     holder = _parent(_the(signature, ds("X509Certificate")))
     holder.clear()
@@ -150,10 +129,12 @@ def _state_certificate(signature: etree._Element, credential: Credential) -> Non
         etree.SubElement(holder, ds("X509Certificate")).text = _base64(each.dump())
 
 
-def _issuer_serial(certificate: x509.Certificate) -> bytes:
+@ByBytes
+def _issuer_serial(der: bytes) -> str:
+    certificate = x509.Certificate.load(der)
     issuer = x509.GeneralName(name="directory_name", value=certificate.issuer)
     both = tsp.IssuerSerial({"issuer": [issuer], "serial_number": certificate.serial_number})
-    return bytes(both.dump())
+    return _base64(both.dump())
 
 
 def _state_content(signature: etree._Element, media_type: str) -> None:

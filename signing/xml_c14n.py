@@ -10,7 +10,7 @@ attachment is one text.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -188,6 +188,28 @@ class _Writer:
             self._out.append(f"</{_name(element)}>")
 
     def _start(self, element: etree._Element, rendered: dict[str, str], *, inherited: bool) -> dict[str, str]:
+        attributes = element.items()
+        if self._how.exclusive and not self._how.prefixes and not any(n[0] == "{" for n, _ in attributes):
+            return self._plain_start(element, attributes, rendered)
+        return self._full_start(element, rendered, inherited=inherited)
+
+    def _plain_start(
+        self, element: etree._Element, attributes: Sequence[tuple[str, str]], rendered: dict[str, str]
+    ) -> dict[str, str]:
+        """The common case of the exclusive form: only the element's own prefix is visibly used."""
+        name, prefix, now = _name(element), element.prefix or "", rendered
+        uri = element.tag[1:].partition("}")[0] if element.tag[0] == "{" else ""
+        made = [f"<{name}"]
+        if now.get(prefix, "") != uri:
+            made.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
+            now = {**rendered, prefix: uri}
+        made += [f' {n}="{_attribute(v)}"' for n, v in sorted(attributes)]
+        self._out.append("".join(made) + ">")
+        return now
+
+    def _full_start(
+        self, element: etree._Element, rendered: dict[str, str], *, inherited: bool
+    ) -> dict[str, str]:
         wanted = self._namespaces(element)
         now = dict(rendered)
         made = [f"<{_name(element)}"]
@@ -234,7 +256,7 @@ class _Writer:
 
 
 def _name(element: etree._Element) -> str:
-    local = etree.QName(element).localname
+    local = str(element.tag).rpartition("}")[2]
     return f"{element.prefix}:{local}" if element.prefix else local
 
 

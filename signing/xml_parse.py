@@ -28,6 +28,7 @@ XML_NS = "http://www.w3.org/XML/1998/namespace"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 HUGE = 8 * 1024 * 1024
 """Above this, texts may be longer than libxml2 allows by default; it then no longer bounds the depth."""
+MAX_AMPERSANDS = 2_000
 SHORTEST_ELEMENT = len("<a/>")
 _HEAD = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["'][^>]{0,60}\?>)?"""
@@ -143,7 +144,7 @@ class Identifiers:
 
     def __init__(self, root: etree._Element, data: bytes | None = None) -> None:
         self._root = root
-        self._data = data if data is not None and has_ascii_markup(data) and b"&#" not in data else None
+        self._data = data if data is not None and has_ascii_markup(data) else None
 
     def get(self, name: str, *, within: etree._Element | None = None) -> etree._Element | None:
         """The one element of that name; of several, the one inside `within` if there is exactly one."""
@@ -164,12 +165,26 @@ class Identifiers:
         """Whether the name is at most one attribute's value, by the bytes of the document."""
         if self._data is None or not _PLAIN_NAME.match(name):
             return False
+        if _has_character_references(self._data):
+            self._data = None
+            return False
         raw = name.encode()
         return self._data.count(b'"' + raw + b'"') + self._data.count(b"'" + raw + b"'") == 1
 
     @functools.cached_property
     def _found(self) -> dict[str, list[etree._Element]]:
         return _carriers(self._root)
+
+
+def _has_character_references(data: bytes) -> bool:
+    place = data.find(b"&")
+    for _ in range(MAX_AMPERSANDS):
+        if place < 0:
+            return False
+        if data[place + 1 : place + 2] == b"#":
+            return True
+        place = data.find(b"&", place + 1)
+    return True  # many escapes: looking at the elements is as quick
 
 
 def _carriers(root: etree._Element) -> dict[str, list[etree._Element]]:

@@ -8,7 +8,7 @@ hand.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -55,6 +55,16 @@ from signing.xmldsig import MANIFEST_TYPE, Core, Outcome, Processor, Reference, 
 
 MAX_SIGNATURES, MAX_COUNTER_DEPTH = 200, 4
 ScopeRule = Callable[[Core], Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What all signatures of a document share; `read` are the properties of each."""
+
+    processor: Processor
+    options: VerifyOptions
+    scope_rule: ScopeRule
+    read: Mapping[etree._Element, Properties | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,10 +124,11 @@ def verify_signatures(
     """Reports of all signatures below the processor's root; a counter-signature follows its parent."""
     reports: list[SignatureReport] = []
     found = list(processor.root.iter(ds("Signature")))
-    counters = {c for s in found for c in counter_signatures(properties(s))}
+    read = {s: properties(s) for s in found}
+    counters = {c for p in read.values() for c in counter_signatures(p)}
     top = [s for s in found if s not in counters]
     for number, element in enumerate(top[:MAX_SIGNATURES], start=1):
-        _walk(element, None, f"{prefix}{number}", (processor, options, scope_rule), reports)
+        _walk(element, None, f"{prefix}{number}", _World(processor, options, scope_rule, read), reports)
     return tuple(reports)
 
 
@@ -125,15 +136,16 @@ def _walk(
     element: etree._Element,
     parent: etree._Element | None,
     identifier: str,
-    world: tuple[Processor, VerifyOptions, ScopeRule],
+    world: _World,
     reports: list[SignatureReport],
 ) -> None:
-    processor, options, scope_rule = world
+    processor, options = world.processor, world.options
     case = _Case(
         identifier=identifier, element=element, processor=processor, judgement=Judgement(), parent=parent
     )
     try:
-        _examine(case, options, scope_rule)
+        case.read = world.read[element]
+        _examine(case, options, world.scope_rule)
     except Unusable as error:
         case.judgement.doubt(SubIndication.SIG_CONSTRAINTS_FAILURE, Code.FORMAT_FAILURE, detail=str(error))
     except Exception as error:  # noqa: BLE001 - one signature's trouble must not hide the others
@@ -146,7 +158,6 @@ def _walk(
 
 def _examine(case: _Case, options: VerifyOptions, scope_rule: ScopeRule) -> None:
     judgement = case.judgement
-    case.read = properties(case.element)
     core = case.core = case.processor.core(case.element)
     material = key_material(case.element, case.processor.identifiers, embedded_certificates(case.read))
     case.certificates = material.certificates
