@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.bootstrap import SchemaOutdated, TrustUnusable
 from hub.broker.declaring import TopologyConflict
 from hub.config import SettingsInvalid
+from hub.domain.directory_orders import OrderRefused
 from hub.domain.problems import HubError
 from hub.embedded.errors import EmbeddedPostgresError
 from hub.ports.blobs import BlobStoreError
@@ -21,7 +22,9 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         told = [text for text in map(explain, error.exceptions) if text is not None]
         return "\n".join(dict.fromkeys(told)) if len(told) == len(error.exceptions) else None
-    if isinstance(error, RegistryError | EmbeddedPostgresError | MigrationError | DatabaseUnfit):
+    if isinstance(
+        error, RegistryError | OrderRefused | EmbeddedPostgresError | MigrationError | DatabaseUnfit
+    ):
         return _both(error.code, error.vi, error.en)
     if isinstance(error, HubError):
         vi = f"{error.text('vi')} {error.action('vi')}"

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
 from hub.domain.directory_csv_texts import TEXTS
+from hub.domain.directory_rules import looping, overlap, parent_problem, successor_problems
 from hub.domain.ids import is_code, normalise_code
 
 COLUMNS = (
@@ -45,10 +46,10 @@ _DELIMITERS = ",;\t"
 _QCVN102 = re.compile(r"\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}")
 _QD20 = re.compile(r"[A-Z]\d{2}(?:\.[0-9A-Z]{1,4}){0,3}")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_FORMULA_STARTS = "=+-@"
-"""What a spreadsheet would run as a formula: such names are written behind an apostrophe."""
-_PARENTS_MAX = 50
-"""No administration is deeper; a longer chain is a circle further up."""
+_FORMULA_STARTS = ("=", "+", "-", "@")
+"""What a spreadsheet would run as a formula: such cells are written and read behind an apostrophe alone."""
+
+_INVISIBLE = frozenset({"Cf", "Cc", "Cs"})
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -103,7 +104,7 @@ def format_csv(agencies: Iterable[Agency]) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for agency in agencies:
-        writer.writerow(_cells(agency))
+        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell for cell in _cells(agency)])
     return out.getvalue()
 
 
@@ -126,7 +127,8 @@ class _Reader:
 
     def _problem(self, line: int, code: str, /, **values: str) -> None:
         vi, en = TEXTS[code]
-        shown = {name: value[:60] for name, value in values.items()}
+        # A chain is short by construction; whatever else stands in a file may not be.
+        shown = {name: value if name == "chain" else value[:60] for name, value in values.items()}
         self.problems.append(
             CsvProblem(line=line, code=code, vi=vi.format_map(shown), en=en.format_map(shown))
         )
@@ -137,16 +139,17 @@ class _Reader:
         header: list[str] | None = None
         try:
             for cells in lines:
-                if not any(map(_clean, cells)) or cells[0].lstrip().startswith("#"):
+                cleaned_cells = [*map(_clean, cells)]
+                if not any(cleaned_cells) or cleaned_cells[0].startswith("#"):
                     continue
                 if header is None:
-                    header = [_clean(cell).casefold() for cell in cells]
+                    header = [cell.casefold() for cell in cleaned_cells]
                     if not self._check_header(lines.line_num, header):
                         return
                     continue
-                if any(map(_clean, cells[len(header) :])):
+                if any(cleaned_cells[len(header) :]):
                     self._problem(lines.line_num, "too_many_cells")
-                yield _Row(line=lines.line_num, cells=dict(zip(header, map(_clean, cells), strict=False)))
+                yield _Row(line=lines.line_num, cells=dict(zip(header, cleaned_cells, strict=False)))
         except csv.Error as error:
             self._problem(lines.line_num, "csv_broken", what=str(error))
         if header is None:
@@ -162,8 +165,14 @@ class _Reader:
         return not missing
 
     def _agency(self, row: _Row) -> Agency | None:
+        formulas = [column for column, cell in row.cells.items() if cell.startswith(_FORMULA_STARTS)]
+        for column in formulas:
+            self._problem(row.line, "cell_formula", column=column, text=row[column][:1])
+        if formulas:
+            return None
+        row = _Row(line=row.line, cells={column: _unguarded(cell) for column, cell in row.cells.items()})
         entry = self._code(row, "code")
-        name = row["name"].removeprefix("'") if row["name"][1:2] in _FORMULA_STARTS else row["name"]
+        name = row["name"]
         level = self._choice(row, "level", Level)
         state = self._choice(row, "state", UnitState) if row["state"] else UnitState.ACTIVE
         if entry is None or level is None or state is None:
@@ -264,19 +273,20 @@ class _Reader:
         for index, (line, agency) in enumerate(self.agencies):
             kept = [agency.codes[0]]
             for entry in agency.codes[1:]:
-                if any(_overlap(entry, other) for other in holders.get(entry.code, ())):
+                if any(overlap(entry, other) for other in holders.get(entry.code, ())):
                     self._problem(line, "alias_taken", code=entry.code)
                     continue
                 holders.setdefault(entry.code, []).append(entry)
                 kept.append(entry)
-            self.agencies[index] = (line, replace(agency, codes=tuple(kept)))
+            if len(kept) < len(agency.codes):
+                self.agencies[index] = (line, replace(agency, codes=tuple(kept)))
 
     def _check_parents(self) -> None:
         known = {agency.unit_id: agency for _, agency in self.agencies}
         for index, (line, agency) in enumerate(self.agencies):
             if agency.parent is None:
                 continue
-            problem = _parent_problem(agency, known)
+            problem = parent_problem(agency, known)
             if problem is not None:
                 self._problem(line, problem, code=agency.parent)
                 self.agencies[index] = (line, replace(agency, parent=None))
@@ -284,21 +294,14 @@ class _Reader:
 
     def _check_successors(self) -> None:
         known = {agency.unit_id: agency for _, agency in self.agencies}
-        for index, (line, agency) in enumerate(self.agencies):
-            for succession in agency.successors:
-                if succession.unit_id not in known:
-                    self._problem(line, "successor_unknown", code=succession.unit_id)
-            usable = tuple(s for s in agency.successors if s.unit_id in known)
-            self.agencies[index] = (line, replace(agency, successors=usable))
-            known[agency.unit_id] = self.agencies[index][1]
-        looping = _looping(known)
+        circles = looping(known)
         for line, agency in self.agencies:
-            if agency.unit_id in looping:
-                self._problem(line, "successor_loop", code=agency.unit_id)
-            if agency.successors and agency.state is not UnitState.RETIRED:
-                self._problem(line, "successor_not_retired", code=agency.unit_id)
-            if len(agency.successors) > 1 and sum(s.default for s in agency.successors) != 1:
-                self._problem(line, "successor_default", code=agency.unit_id)
+            for problem in successor_problems(agency, known, circles):
+                self._problem(line, problem.code, **dict(problem.values))
+        for index, (line, agency) in enumerate(self.agencies):
+            usable = tuple(s for s in agency.successors if s.unit_id in known)
+            if len(usable) < len(agency.successors):
+                self.agencies[index] = (line, replace(agency, successors=usable))
 
 
 def _delimiter(text: str) -> str:
@@ -308,49 +311,20 @@ def _delimiter(text: str) -> str:
 
 def _clean(cell: str) -> str:
     """A cell as it reads: NFC, no invisible characters, no blanks around, single blanks within."""
+    if cell.isascii() and cell.isprintable():
+        return " ".join(cell.split())
     composed = unicodedata.normalize("NFC", cell)
-    visible = (c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
-    return " ".join("".join(visible).split())
+    if not composed.isprintable():
+        composed = "".join(c for c in composed if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    return " ".join(composed.split())
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 
 def _items(cell: str) -> list[str]:
     return [item.strip() for item in cell.split(";") if item.strip()]
-
-
-def _overlap(one: AgencyCode, other: AgencyCode) -> bool:
-    starts_before_end = (one.valid_from or date.min) <= (other.valid_to or date.max)
-    return starts_before_end and (other.valid_from or date.min) <= (one.valid_to or date.max)
-
-
-def _parent_problem(agency: Agency, known: Mapping[str, Agency]) -> str | None:
-    above = agency.parent
-    if above not in known:
-        return "parent_unknown"
-    for _ in range(_PARENTS_MAX):
-        if above is None or above not in known:
-            return None
-        if above == agency.unit_id:
-            return "parent_loop"
-        above = known[above].parent
-    return "parent_loop"
-
-
-def _looping(known: Mapping[str, Agency]) -> frozenset[str]:
-    """Units whose successions run into a circle: what remains when all that end are taken away [Kahn]."""
-    waiting = {unit_id: len({s.unit_id for s in agency.successors}) for unit_id, agency in known.items()}
-    predecessors: dict[str, set[str]] = {}
-    for unit_id, agency in known.items():
-        for succession in agency.successors:
-            predecessors.setdefault(succession.unit_id, set()).add(unit_id)
-    ended = [unit_id for unit_id, count in waiting.items() if count == 0]
-    while ended:
-        unit_id = ended.pop()
-        del waiting[unit_id]
-        for before in predecessors.get(unit_id, ()):
-            waiting[before] -= 1
-            if waiting[before] == 0:
-                ended.append(before)
-    return frozenset(waiting)
 
 
 def _cells(agency: Agency) -> list[str]:
@@ -362,7 +336,7 @@ def _cells(agency: Agency) -> list[str]:
     return [
         agency.unit_id + _period(own),
         "" if qd20 is None else qd20.code + _period(qd20),
-        f"'{agency.name}" if agency.name[:1] in _FORMULA_STARTS else agency.name,
+        agency.name,
         agency.level.value,
         agency.parent or "",
         agency.state.value,

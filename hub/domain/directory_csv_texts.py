@@ -18,6 +18,10 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Dòng có nhiều ô hơn tiêu đề; kiểm tra dấu phẩy và dấu nháy.",
             "The line has more cells than the header; look for commas and quotes.",
         ),
+        "cell_formula": (
+            "Ô ở cột {column} bắt đầu bằng {text}, bảng tính coi là công thức; thêm dấu nháy đơn phía trước.",
+            "A cell of {column} begins with {text}: a spreadsheet would run it. Put an apostrophe before it.",
+        ),
         "code_missing": ("Thiếu mã đơn vị; bỏ qua dòng.", "The unit's code is missing; line passed over."),
         "code_invalid": (
             "Mã {code} ở cột {column} không hợp lệ (1–50 ký tự, không có dấu cách).",
@@ -58,8 +62,12 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "The successor {code} is not in the file.",
         ),
         "successor_loop": (
-            "Quan hệ kế thừa của {code} dẫn vào vòng lặp.",
-            "The successors of {code} lead into a circle.",
+            "Quan hệ kế thừa của {code} dẫn vào vòng lặp: {chain}.",
+            "The successors of {code} lead into a circle: {chain}.",
+        ),
+        "successor_ended": (
+            "Đơn vị {successor} kế thừa {code} cũng đã ngừng hoạt động và không có đơn vị kế thừa.",
+            "{successor}, the successor of {code}, is itself retired and has no successor.",
         ),
         "successor_not_retired": (
             "Đơn vị {code} có đơn vị kế thừa nhưng chưa ở trạng thái retired.",

@@ -18,6 +18,7 @@ from uuid import UUID
 from hub.domain.directory import Agency, Directory
 from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.domain.transport import DeliveryState
+from hub.ports.directory import DirectoryChangeRow, NewDirectoryChange, OpenMail
 from hub.ports.packages import PackageRepo
 from hub.ports.peers import PeerRepo
 from hub.ports.records import (
@@ -328,6 +329,21 @@ class DirectoryRepo(Protocol):
 
     async def replace(self, agencies: Sequence[Agency]) -> None:
         """Put these agencies in place of the directory, keeping the systems of known units."""
+
+    async def put(self, agencies: Sequence[Agency]) -> None:
+        """Add these agencies or put them in place of what they were, keeping their systems; others stay."""
+
+    async def lock(self) -> int:
+        """Keep others from changing the directory until the transaction ends; return its version."""
+
+    async def keep(self, change: NewDirectoryChange) -> None:
+        """Keep what an order did, for the history."""
+
+    async def history(self, unit_id: str | None, limit: int) -> tuple[DirectoryChangeRow, ...]:
+        """Return the changes of a unit, or of all, newest first."""
+
+    async def open_mail(self, units: Sequence[str]) -> dict[str, OpenMail]:
+        """Return what has not ended at units, where there is something."""
 
     async def assign(self, unit_id: str, system_id: UUID | None) -> bool:
         """Say which system speaks for a unit; False if the unit is unknown."""

@@ -10,15 +10,18 @@ from typing import Final
 
 from hub.domain import apikeys
 from hub.domain.directory import Agency, Directory, UnitState
+from hub.domain.directory_orders import OrderRefused, SetState
 from hub.domain.ids import Uuid7Factory, normalise_code
 from hub.domain.limits import API_KEY_GRACE
 from hub.ports.records import AgencyRow, SystemRecord
 from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.directory_admin import DirectoryAdmin, Import
 from hub.services.verification_facts import parse_policy
 
 DEFAULT_DIALECTS: Final = ("qcvn-prefixed",)
 LISTED_MOST: Final = 200_000
-LISTED_LOST: Final = 10
+NOBODY: Final = "lienthong"
+"""Who ordered a change that no person is named for."""
 
 
 class RegistryError(Exception):
@@ -29,6 +32,19 @@ class RegistryError(Exception):
         self.code = code
         self.vi = vi
         self.en = en
+
+
+def check_policy(policy: Sequence[tuple[str, str]]) -> None:
+    """Raise RegistryError `policy_invalid` unless an acceptance policy can be made of these settings."""
+    try:
+        parse_policy(policy)
+    except ValueError as error:
+        raise RegistryError(
+            "policy_invalid",
+            "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
+            "on_indeterminate là warn hoặc hold.",
+            f"The policy cannot be used: {error}",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,7 @@ class RegistryService:
         self._key_grace = key_grace
         self._ids = ids
         self._suffixes = province_suffixes
+        self.changes = DirectoryAdmin(uow, ids, province_suffixes)
 
     async def add_system(
         self,
@@ -63,21 +80,15 @@ class RegistryService:
         units: Sequence[str] = (),
         dialects: Sequence[str] = DEFAULT_DIALECTS,
         policy: Sequence[tuple[str, str]] = (),
+        by: str = NOBODY,
     ) -> NewKey:
         """Register a system for some units and make its first key.
 
         Raises:
-            RegistryError: `system_exists`, `agency_unknown`, `agency_taken`, `policy_invalid`.
+            RegistryError: `system_exists`, `agency_taken`, `policy_invalid`.
+            OrderRefused: `agency_unknown`.
         """
-        try:
-            parse_policy(policy)
-        except ValueError as error:
-            raise RegistryError(
-                "policy_invalid",
-                "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
-                "on_indeterminate là warn hoặc hold.",
-                f"The policy cannot be used: {error}",
-            ) from error
+        check_policy(policy)
         async with self._uow.begin() as tx:
             if await tx.systems.by_name(name) is not None:
                 raise RegistryError(
@@ -94,7 +105,7 @@ class RegistryService:
                 active=True,
             )
             await tx.systems.add(system)
-            await self._assign(tx, system, units)
+            await self._assign(tx, system, units, by)
             return await self._make_key(tx, system)
 
     async def new_key(self, name: str) -> NewKey:
@@ -119,10 +130,10 @@ class RegistryService:
                     f"There is no key {key_id!r}, or it is revoked already.",
                 )
 
-    async def assign(self, name: str, units: Sequence[str]) -> None:
+    async def assign(self, name: str, units: Sequence[str], *, by: str = NOBODY) -> None:
         """Let a system speak for more units. Raises RegistryError as `add_system`, `system_unknown`."""
         async with self._uow.begin() as tx:
-            await self._assign(tx, await self._system(tx, name), units)
+            await self._assign(tx, await self._system(tx, name), units, by)
 
     async def set_system_active(self, name: str, *, active: bool) -> None:
         """Lock or unlock a system: a locked one is not let in. Raises RegistryError `system_unknown`."""
@@ -140,54 +151,36 @@ class RegistryService:
             return await query.directory.load(self._suffixes)
 
     async def replace_directory(
-        self, agencies: Sequence[Agency], *, drop_connected: bool = False
+        self, agencies: Sequence[Agency], *, drop_connected: bool = False, by: str = NOBODY
     ) -> Directory:
         """Put these agencies in place of the directory; known units keep their systems.
 
         Raises:
-            RegistryError: `agency_connected`: a unit that a system speaks for is not among them, and
+            OrderRefused: `agency_connected`: a unit that a system speaks for is not among them, and
                 `drop_connected` does not allow that. A unit that has ended is retired, not left out.
         """
-        async with self._uow.begin() as tx:
-            kept = {agency.unit_id for agency in agencies}
-            before = await tx.directory.load(self._suffixes)
-            lost = [a.unit_id for a in before if a.unit_id not in kept and a.system_id is not None]
-            if lost and not drop_connected:
-                listed = ", ".join(lost[:LISTED_LOST])
-                raise RegistryError(
-                    "agency_connected",
-                    f"Danh bạ mới bỏ đơn vị đang kết nối: {listed}. Hãy ghi là “retired” kèm đơn vị kế thừa, "
-                    "hoặc thêm --drop-connected.",
-                    f"The new directory leaves out connected agencies: {listed}. Retire them with a "
-                    "successor, or add --drop-connected.",
-                )
-            await tx.directory.replace(agencies)
-            return await tx.directory.load(self._suffixes)
+        change = Import(agencies=tuple(agencies), drop_connected=drop_connected)
+        return await self.changes.carry_out(change, by=by)
 
     async def search(self, text: str, *, limit: int = LISTED_MOST) -> tuple[AgencyRow, ...]:
         """Return agencies whose code or name contains `text`."""
         async with self._uow.read() as query:
             return await query.directory.search(text, limit=limit, offset=0)
 
-    async def release(self, units: Sequence[str]) -> None:
-        """Take units from the system that speaks for them. Raises RegistryError `agency_unknown`."""
+    async def release(self, units: Sequence[str], *, by: str = NOBODY) -> None:
+        """Take units from the system that speaks for them. Raises OrderRefused `agency_unknown`."""
         async with self._uow.begin() as tx:
+            await tx.directory.lock()
             for code in units:
-                await tx.directory.assign((await self._unit(tx, code)).unit_id, None)
+                await self.changes.assign(tx, await self._unit(tx, code), None, by=by)
 
-    async def set_unit_state(self, code: str, state: UnitState) -> None:
-        """Lock or unlock an agency. Raises RegistryError `agency_unknown`, `agency_retired`."""
-        async with self._uow.begin() as tx:
-            unit = await self._unit(tx, code)
-            if unit.state is UnitState.RETIRED:
-                raise RegistryError(
-                    "agency_retired",
-                    f"Đơn vị {unit.unit_id} đã ngừng hoạt động; chỉ nhập lại danh bạ mới đổi được.",
-                    f"Agency {unit.unit_id} is retired: only an import of the directory changes that.",
-                )
-            await tx.directory.set_state(unit.unit_id, state.value)
+    async def set_unit_state(self, code: str, state: UnitState, *, by: str = NOBODY) -> None:
+        """Lock or unlock an agency. Raises OrderRefused `agency_unknown`, `agency_retired`."""
+        await self.changes.carry_out(SetState(code=code, locked=state is UnitState.LOCKED), by=by)
 
-    async def _assign(self, tx: Transaction, system: SystemRecord, units: Sequence[str]) -> None:
+    async def _assign(self, tx: Transaction, system: SystemRecord, units: Sequence[str], by: str) -> None:
+        if units:
+            await tx.directory.lock()
         for code in units:
             unit = await self._unit(tx, code)
             if unit.system_id is not None and unit.system_id != system.id:
@@ -196,16 +189,12 @@ class RegistryService:
                     f"Đơn vị {unit.unit_id} đã thuộc phần mềm khác; gỡ bằng `lienthong system release`.",
                     f"Agency {unit.unit_id} is taken: release it with `lienthong system release`.",
                 )
-            await tx.directory.assign(unit.unit_id, system.id)
+            await self.changes.assign(tx, unit, system.id, by=by)
 
     async def _unit(self, tx: Transaction, code: str) -> Agency:
         unit = (await tx.directory.load(self._suffixes)).by_code(normalise_code(code))
         if unit is None:
-            raise RegistryError(
-                "agency_unknown",
-                f"Không có đơn vị mang mã “{code}” trong danh bạ. Hãy nhập danh bạ trước.",
-                f"There is no agency with code {code!r} in the directory: import it first.",
-            )
+            raise OrderRefused("agency_unknown", code=code)
         return unit
 
     async def _system(self, tx: Transaction, name: str) -> SystemRecord:

@@ -1,4 +1,4 @@
-"""The directory of agencies in the database: loaded whole, replaced whole, searched.
+"""The directory of agencies in the database: loaded whole, replaced whole or unit by unit, searched.
 
 Every change bumps `directory_version` in its own transaction; nodes reload their snapshot by it. What
 the directory was at the time of a document is known by the snapshot digest in its receipt.
@@ -22,7 +22,7 @@ from hub.domain.directory import (
     UnitState,
 )
 from hub.ports.records import AgencyRow
-from hub.storage.connection import Connection
+from hub.storage.directory_history import DirectoryHistory
 from hub.storage.rows import count_of
 
 VERSION = "SELECT version FROM directory_version"
@@ -46,6 +46,9 @@ SET name = excluded.name, level = excluded.level, parent = excluded.parent, stat
 DROP_OTHERS = "DELETE FROM agency WHERE unit_id <> ALL($1::text[])"
 CLEAR_CODES = "DELETE FROM agency_code"
 CLEAR_SUCCESSORS = "DELETE FROM agency_successor"
+CLEAR_CODES_OF = "DELETE FROM agency_code WHERE unit_id = ANY($1::text[])"
+CLEAR_SUCCESSORS_OF = "DELETE FROM agency_successor WHERE unit_id = ANY($1::text[])"
+LOCK = "SELECT version FROM directory_version FOR UPDATE"
 PUT_CODES = """
 INSERT INTO agency_code (unit_id, code, scheme, valid_from, valid_to, position)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::date[], $6::integer[])
@@ -76,11 +79,8 @@ ORDER BY a.unit_id LIMIT $2 OFFSET $3
 """
 
 
-class PgDirectory:
+class PgDirectory(DirectoryHistory):
     """Implements `DirectoryRepo`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     async def version(self) -> int:
         """Return the number of the directory's last change."""
@@ -98,6 +98,22 @@ class PgDirectory:
         await execute(CLEAR_CODES)
         await execute(CLEAR_SUCCESSORS)
         await execute(DROP_OTHERS, [a.unit_id for a in agencies])
+        await self._put(agencies)
+
+    async def put(self, agencies: Sequence[Agency]) -> None:
+        """Add these agencies or put them in place of what they were; all others stay."""
+        units = [a.unit_id for a in agencies]
+        await self._connection.execute(CLEAR_CODES_OF, units)
+        await self._connection.execute(CLEAR_SUCCESSORS_OF, units)
+        await self._put(agencies)
+
+    async def lock(self) -> int:
+        """Keep others from changing the directory until the transaction ends; return its version."""
+        number: int = await self._connection.fetchval(LOCK)
+        return number
+
+    async def _put(self, agencies: Sequence[Agency]) -> None:
+        execute = self._connection.execute
         await execute(
             PUT_AGENCIES,
             [a.unit_id for a in agencies],

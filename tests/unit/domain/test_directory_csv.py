@@ -122,6 +122,9 @@ def test_a_name_over_several_lines_does_not_shift_the_line_numbers() -> None:
         (lines(row(A, state="retired", successors="000.00.99.H09")), [(2, "successor_unknown")]),
         (lines(row(A, state="retired", successors=A)), [(2, "successor_loop")]),
         (lines(row(A, successors=B), row(B)), [(2, "successor_not_retired")]),
+        (lines(row(A, state="retired", successors=B), row(B, state="retired")), [(2, "successor_ended")]),
+        (lines(row(A, name='"=HYPERLINK(""http://x"")"')), [(2, "cell_formula")]),
+        (lines(row("=A1")), [(2, "cell_formula")]),
         (lines(row(A, state="retired", successors=f"{B};{C}"), row(B), row(C)), [(2, "successor_default")]),
         (lines(row(A, state="retired", successors=f"{B}*;{C}*"), row(B), row(C)), [(2, "successor_default")]),
         (lines(row(A) + ",x"), [(2, "too_many_cells")]),
@@ -143,6 +146,17 @@ def test_a_circle_of_successors_is_told_of_all_whom_it_catches() -> None:
         row(A, successors=B, **retired), row(B, successors=C, **retired), row(C, successors=B, **retired)
     )
     assert codes_of(text) == [(2, "successor_loop"), (3, "successor_loop"), (4, "successor_loop")]
+    assert f"{A} → {B} → {C} → {B}" in parse(text).problems[0].vi
+
+
+def test_a_circle_of_thousands_is_named_by_its_beginning() -> None:
+    codes = [f"{n:03}.{m:02}.01.H09" for n in range(100) for m in range(20)]
+    text = lines(
+        *(row(a, state="retired", successors=b) for a, b in pairwise([*codes, codes[0]])),
+    )
+    told = parse(text).problems
+    assert len(told) == len(codes)
+    assert told[0].en.endswith("→ ….")
 
 
 def test_one_code_may_pass_from_unit_to_unit() -> None:
@@ -203,6 +217,8 @@ def test_the_scheme_is_told_by_the_shape(code: str, scheme: CodeScheme) -> None:
 
 
 DAYS = st.none() | st.dates()
+LIVING, ANY = (UnitState.ACTIVE, UnitState.LOCKED), tuple(UnitState)
+"""States of a unit that may be another's successor; the first unit never is."""
 
 
 @st.composite
@@ -225,7 +241,7 @@ def coherent_agencies(draw: st.DrawFn) -> tuple[Agency, ...]:
                     AgencyCode(code=c, scheme=scheme_of(c), valid_from=draw(DAYS), valid_to=draw(DAYS))
                     for c in codes
                 ),
-                state=UnitState.RETIRED if heirs else draw(st.sampled_from(UnitState)),
+                state=UnitState.RETIRED if heirs else draw(st.sampled_from(LIVING if n else ANY)),
                 successors=tuple(
                     Succession(unit_id=h, default=h == default, from_date=draw(DAYS)) for h in heirs
                 ),
