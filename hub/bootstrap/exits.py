@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from adapters.registry import collect
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
+from hub.ports.broker import Broker
 from hub.ports.exits import ExitKind
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.adapters import AdapterService
+from hub.services.exits import Exits
+from hub.services.kit import Kit
+from hub.services.push import PushService
 from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
 from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
+from hub.workers.push import PushLanes
 
 
 def make_exit_kinds(settings: Settings) -> Mapping[str, ExitKind]:  # noqa: ARG001 (kinds that need them come)
@@ -33,6 +39,23 @@ def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
         box=FileSecretBox.open_or_create(settings.secrets_key_path),
         kinds=make_exit_kinds(settings),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushing:
+    """What a node needs to push: attempts, the lanes that run them, and the administrators' part."""
+
+    service: PushService
+    lanes: PushLanes
+    adapters: AdapterService
+
+
+def make_pushing(settings: Settings, kit: Kit, broker: Broker, *, owner: str) -> Pushing:
+    """Put delivery by push together. Raises SecretKeyError."""
+    adapters = make_adapters(settings, kit.uow)
+    service = PushService(kit=kit, exits=Exits(kit.uow, adapters), broker=broker, owner=owner)
+    lanes = PushLanes(service, broker, places=kit.rules.push.places)
+    return Pushing(service=service, lanes=lanes, adapters=adapters)
 
 
 @asynccontextmanager

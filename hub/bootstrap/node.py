@@ -13,10 +13,11 @@ from aiohttp import web
 
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.database import open_database, prepare_home
+from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.services import make_kit, make_registry, make_services
 from hub.bootstrap.values import format_limits_of, trust_folder
 from hub.broker.amqp import AmqpBroker
-from hub.broker.in_process import InProcessBroker
+from hub.broker.in_process import PEER_TOPICS, InProcessBroker
 from hub.config import Settings
 from hub.ports.blobs import BlobStore
 from hub.ports.broker import Broker
@@ -46,6 +47,7 @@ class Hub:
     loops: Loops
     registry: RegistryService
     decisions: DecisionService
+    pushing: Pushing
     settings: Settings
 
 
@@ -130,20 +132,30 @@ async def assemble(
         dead_letters=DeadLetters(uow),
         listen=listener.run,
     )
-    loops = Loops(motions, bell=bell, broker=broker, verify_workers=settings.verify_workers)
+    pushing = make_pushing(settings, kit, broker, owner=node)
+    loops = Loops(
+        motions,
+        bell=bell,
+        broker=broker,
+        verify_workers=settings.verify_workers,
+        also={"push": pushing.lanes.run},
+    )
     return Hub(
         app=create_app(services),
         loops=loops,
         registry=make_registry(settings, uow, kit.ids),
         decisions=DecisionService(kit),
+        pushing=pushing,
         settings=settings,
     )
 
 
 def due_rows(uow: PgUnitOfWork) -> Callable[[str, int], Awaitable[Sequence[UUID]]]:
     async def due(topic: str, limit: int) -> Sequence[UUID]:
-        kind, _, lane = topic.partition(".")
+        kind, _, lane = topic.rpartition(".")
         async with uow.read() as query:
+            if kind.startswith(PEER_TOPICS):
+                return await query.peers.due(UUID(kind.removeprefix(PEER_TOPICS)), lane, limit)
             return await query.tasks.due(kind, lane, limit)
 
     return due

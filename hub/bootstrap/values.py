@@ -9,10 +9,12 @@ from pathlib import Path
 
 from hub.bootstrap.database import HOME_MODE
 from hub.config import Settings
+from hub.config.exits import Push
 from hub.domain.deadlines import Allowance
 from hub.domain.ids import Uuid7Factory
 from hub.domain.leases import LeaseRules
-from hub.services.rules import IntakeFloor, Rules, TransferRules
+from hub.domain.retry import BreakerPolicy, RetryPolicy
+from hub.services.rules import IntakeFloor, PushRules, Rules, TransferRules
 from schemas.limits import FormatLimits
 from signing.errors import SigningError
 from signing.trust import TrustStore
@@ -50,12 +52,27 @@ def rules_of(settings: Settings) -> Rules:
         transfer=TransferRules(
             min_rate=limits.min_rate_bytes, window_s=limits.min_rate_window_s, request_s=limits.request_s
         ),
+        push=_push_rules(settings.push),
         floor=IntakeFloor(
             disk_share=limits.disk_free_ratio,
             disk_bytes=limits.disk_free_bytes,
             backlog=limits.verify_backlog,
             backlog_age=timedelta(seconds=limits.verify_backlog_age_s),
         ),
+    )
+
+
+def _push_rules(push: Push) -> PushRules:
+    return PushRules(
+        places=push.places,
+        retry=RetryPolicy(
+            base=timedelta(seconds=push.retry_base_s), cap=timedelta(seconds=push.retry_cap_s)
+        ),
+        breaker=BreakerPolicy(
+            threshold=push.breaker_failures, cool_down=timedelta(seconds=push.breaker_s)
+        ),
+        unconfirmed_lease=timedelta(seconds=push.unconfirmed_s),
+        attempt_most=timedelta(seconds=push.attempt_s),
     )
 
 

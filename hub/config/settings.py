@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 
 from hub.config.base import GIB, Count, Group, Seconds, require_scheme
 from hub.config.entrance import Proxy, Tls
+from hub.config.exits import Push
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.storage import S3
 from hub.observability.failpoints import FAILPOINTS
@@ -87,6 +88,7 @@ class Settings(Group):
     s3: S3 = Field(S3(), description="S3-compatible storage of documents as sent.")
     limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
+    push: Push = Field(Push(), description="Delivery to systems that are pushed to.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
     @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")

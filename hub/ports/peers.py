@@ -14,7 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from hub.domain.retry import Breaker
-from hub.ports.records import DeliveryRecord, SystemRecord, Task
+from hub.ports.records import DeliveryRecord, Hint, SystemRecord, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,11 @@ class DueLane:
 
     topic: str
     refs: tuple[UUID, ...]
+
+    @property
+    def hints(self) -> list[Hint]:
+        """The hints at them."""
+        return [Hint(topic=self.topic, ref=ref) for ref in self.refs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,9 @@ class PeerRepo(Protocol):
 
     async def lock_ready(self, delivery_ids: Sequence[UUID]) -> tuple[ReadyDelivery, ...]:
         """Lock and return deliveries, leaving out those that others have locked, in the order of their ids."""
+
+    async def lock(self, delivery_ids: Sequence[UUID]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return deliveries, waiting for who has locked them, in the order of their ids."""
 
     async def renew(self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta) -> bool:
         """Prolong the leases of tasks and of the deliveries leased under them; False if a task was lost."""

@@ -16,6 +16,7 @@ from typing import Final
 
 from hub.domain.adapters import PULL_ADAPTERS, REST_PULL
 from hub.ports.exits import Exit, ExitKind, Failed
+from hub.ports.peers import PeerState
 from hub.ports.records import SystemRecord
 from hub.ports.secrets import SecretBox, SecretUnreadable
 from hub.ports.unit_of_work import Transaction, UnitOfWork
@@ -26,6 +27,10 @@ SECRET_MOST_BYTES: Final = 64 * 1024
 GENERATED_BYTES: Final = 32
 SETTINGS_MOST: Final = 50
 SETTING_MOST_CHARACTERS: Final = 4_000
+
+
+SealedSecrets = tuple[tuple[str, tuple[bytes, ...]], ...]
+"""Sealed secrets by name, newest first."""
 
 
 def secret_context(system: SystemRecord, name: str) -> str:
@@ -89,6 +94,7 @@ class AdapterService:
             self._check(chosen, values)
             new = replace(system, adapter=chosen, settings=tuple(sorted(values.items())))
             await tx.systems.set_adapter(new.id, new.adapter, new.settings)
+            await _start_anew(tx, new)
             return await self._view(tx, new)
 
     async def put_secret(
@@ -111,6 +117,7 @@ class AdapterService:
             self._known_secret(system, secret)
             sealed = self._box.seal(value, context=secret_context(system, secret))
             await tx.secrets.put(system.id, secret, sealed, grace=grace)
+            await _start_anew(tx, system)
 
     async def make_secret(self, name: str, secret: str, *, grace: timedelta = SECRET_GRACE) -> str:
         """Make a secret of 256 random bits, store it and return it in base64url: shown once, kept nowhere
@@ -138,16 +145,37 @@ class AdapterService:
             if system.adapter in PULL_ADAPTERS:
                 return None
             self._kind(system.adapter)
-            try:
-                exit_ = await self.open_exit(query, system)
-            except ExitUnusable as error:
-                return Failed(code="adapter_unusable", text=str(error))
+            sealed = await self.sealed(query, system)
         try:
-            return await exit_.probe()
+            made = self.build(system, sealed)
+        except ExitUnusable as error:
+            return Failed(code="adapter_unusable", text=str(error))
+        try:
+            return await made.probe()
         finally:
-            await exit_.close()
+            await made.close()
 
-    async def open_exit(self, query: Transaction, system: SystemRecord) -> Exit:
+    async def retry_now(self, name: str) -> int:
+        """Forget a peer's breaker and make all its waiting deliveries due; return how many were not yet.
+
+        Raises:
+            RegistryError: `system_unknown`.
+        """
+        async with self._uow.begin() as tx:
+            return await _start_anew(tx, await _system(tx, name))
+
+    async def peers(self) -> tuple[PeerState, ...]:
+        """Return the peers that have failed last, with their breakers."""
+        async with self._uow.read() as query:
+            return await query.peers.states()
+
+    async def sealed(self, query: Transaction, system: SystemRecord) -> SealedSecrets:
+        """Return the sealed secrets that a system's exit is built with."""
+        kind = self._kinds.get(system.adapter)
+        names = kind.secret_names if kind is not None else ()
+        return tuple([(name, await query.secrets.current(system.id, name)) for name in names])
+
+    def build(self, system: SystemRecord, sealed: SealedSecrets) -> Exit:
         """Build the exit of a system.
 
         Raises:
@@ -158,17 +186,15 @@ class AdapterService:
             raise ExitUnusable(f"this node knows no adapter {system.adapter!r}")
         try:
             opened = {
-                name: tuple(
-                    self._box.open(sealed, context=secret_context(system, name))
-                    for sealed in await query.secrets.current(system.id, name)
-                )
-                for name in kind.secret_names
+                name: tuple(self._box.open(each, context=secret_context(system, name)) for each in current)
+                for name, current in sealed
+                if current
             }
-            return kind.open(system, dict(system.settings), {k: v for k, v in opened.items() if v})
+            return kind.open(system, dict(system.settings), opened)
         except SecretUnreadable as error:
             raise ExitUnusable(f"a secret cannot be opened: {error}") from error
         except ValueError as error:
-            raise ExitUnusable(f"setting {error}") from error
+            raise ExitUnusable(f"a setting or secret cannot be used: {error}") from error
 
     def _kind(self, adapter: str) -> ExitKind | None:
         if adapter in PULL_ADAPTERS:
@@ -223,6 +249,12 @@ class AdapterService:
             secret_names=await query.secrets.names(system.id),
             possible_secrets=kind.secret_names if kind is not None else (),
         )
+
+
+async def _start_anew(tx: Transaction, system: SystemRecord) -> int:
+    # What failed with the old settings is no reason to wait with the new ones.
+    await tx.peers.forget(system.id)
+    return await tx.peers.hurry(system.id)
 
 
 async def _system(query: Transaction, name: str) -> SystemRecord:

@@ -79,6 +79,7 @@ SELECT {prefixed(DELIVERY_COLUMNS, "d")},
 FROM delivery d JOIN system s ON s.id = d.system_id
 WHERE d.id = ANY($1::uuid[]) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
 """
+LOCK = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 RENEW_TASKS = """
 UPDATE task t SET lease_until = hub_now() + $3
 FROM unnest($1::uuid[], $2::bigint[]) AS n(id, token) WHERE t.id = n.id AND t.lease_token = n.token
@@ -175,6 +176,11 @@ class PgPeers:
             ReadyDelivery(delivery=delivery(row), waiting=row["waiting"], blocked=row["blocked"])
             for row in rows
         )
+
+    async def lock(self, delivery_ids: Sequence[UUID]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return deliveries."""
+        rows = await self._connection.fetch(LOCK, list(delivery_ids))
+        return tuple(delivery(row) for row in rows)
 
     async def renew(self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta) -> bool:
         """Prolong the leases of tasks and of their deliveries."""
