@@ -13,16 +13,15 @@ import ipaddress
 import queue
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 MAX_URL: Final = 2048
 USUAL_PORTS: Final = frozenset({80, 443, 8080, 8443})
 # The host in certificates of the first generation is a name of a closed network.
-KNOWN_ALIASES: Final[Mapping[str, str]] = MappingProxyType({"ocsp.ca.ptc": "ocsp.ca.gov.vn"})
+KNOWN_ALIASES: Final = (("ocsp.ca.ptc", "ocsp.ca.gov.vn"),)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PORTS: Final = {"http": 80, "https": 443}
 # Characters that stay as they are in a request target; what is escaped already is not escaped again.
@@ -77,7 +76,7 @@ class AddressRules:
     hosts: frozenset[str] = frozenset()
     allow_private: bool = False
     ports: frozenset[int] = USUAL_PORTS
-    aliases: Mapping[str, str] = field(default_factory=lambda: KNOWN_ALIASES)
+    aliases: tuple[tuple[str, str], ...] = KNOWN_ALIASES
 
     def target(self, url: str, *, seconds: float, resolver: Resolve = resolve) -> Target:
         """Judge an address and resolve its host.
@@ -107,7 +106,7 @@ class AddressRules:
             raise AddressRefused("not an address")
         if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in url):
             raise AddressRefused("control characters")
-        host = self.aliases.get(host, host)
+        host = dict(self.aliases).get(host, host)
         if self.hosts and not any(host == h or host.endswith(f".{h}") for h in self.hosts):
             raise AddressRefused(f"{host}: not on the list of hosts")
         if self.ports and port not in self.ports:

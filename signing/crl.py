@@ -37,7 +37,7 @@ class RevocationList:
     """One list, parsed on first use; its signature is verified once for each issuer's key."""
 
     def __init__(self, blob: bytes) -> None:
-        self._blob = pem.unarmor(blob)[2] if pem.detect(blob) else blob
+        self._blob = _der(blob)
         self._parsed: asn1_crl.CertificateList | None = None
         self._entries: native.CertificateRevocationList | None = None
         self._verified: dict[bytes, str] = {}
@@ -161,6 +161,13 @@ class RevocationList:
             next_update=following,
             keeps_expired_since=_keeps_expired(self._parsed),
         )
+
+
+def _der(blob: bytes) -> bytes:
+    try:
+        return bytes(pem.unarmor(blob)[2]) if pem.detect(blob) else blob
+    except ValueError:
+        return blob
 
 
 def _reason(entry: native.RevokedCertificate) -> native.ReasonFlags | None:

@@ -95,6 +95,11 @@ def exchange(call: Call, target: Target, seconds: float, most: int) -> Answer:
         if time.monotonic() >= ends:
             raise TimeoutError
         return Answer(status=response.status, body=body, location=response.headers.get("Location"))
+    except http.client.HTTPException:
+        # An answer that was cut off looks like a broken one.
+        if time.monotonic() >= ends:
+            raise TimeoutError from None
+        raise
     finally:
         timer.cancel()
         connection.close()

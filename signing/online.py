@@ -209,7 +209,7 @@ class OnlineSession:
         key = f"aia {url}"
         kept = self._cache.get(key, now=self._source.now())
         if kept is not None:
-            return load_certificates(kept.body) if kept.body else []
+            return _certificates(kept.body) if kept.body else []
         try:
             blob = self._source.fetcher.fetch(
                 Call(url=url), most=self._rules.certificate_bytes, budget=self._budget
@@ -217,7 +217,7 @@ class OnlineSession:
         except FetchFailed as error:
             self._failed(key, f"AIA: {error}")
             return []
-        found = load_certificates(blob)
+        found = _certificates(blob)
         if not found:
             self._failed(key, "AIA: no certificate")
             return []
@@ -250,6 +250,13 @@ class OnlineSession:
             now = self._source.now()
             self._cache.put(key, Kept(stored=now, expires=now + self._rules.keep_failures, reason=reason))
         return no_answer(reason)
+
+
+def _certificates(blob: bytes) -> list[x509.Certificate]:
+    try:
+        return load_certificates(blob)
+    except BROKEN_DER:
+        return []
 
 
 def _suffices(said: RevocationAnswer, at: datetime, not_after: datetime | None) -> bool:

@@ -112,7 +112,8 @@ class TrustStore:
     def from_folder(cls, folder: Path) -> TrustStore:
         """Read a folder as described above; a file that holds no certificate is a usage error.
 
-        Rules come from the project's list of known anchors, then from `anchors.toml` in the folder.
+        Rules come from the project's list of known anchors, then from `anchors.toml` in the folder, then
+        from `anchors.d/*.toml`, where the command line keeps one file per anchor.
         """
         if not folder.is_dir():
             raise UsageError(f"no such trust folder: {folder}", code="trust_folder_missing")
@@ -122,8 +123,8 @@ class TrustStore:
             (anchors if is_self_issued(certificate) else intermediates).append(certificate)
         lists = sorted((folder / "crls").glob("*.crl")) if (folder / "crls").is_dir() else []
         rules = dict(known_anchors())
-        if (folder / "anchors.toml").is_file():
-            rules |= load_rules(folder / "anchors.toml")
+        for path in (folder / "anchors.toml", *sorted((folder / "anchors.d").glob("*.toml"))):
+            rules |= load_rules(path) if path.is_file() else {}
         return cls(anchors, intermediates=intermediates, crls=[p.read_bytes() for p in lists], rules=rules)
 
     def is_anchor(self, certificate: x509.Certificate) -> bool:

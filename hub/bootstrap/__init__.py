@@ -11,6 +11,7 @@ from hub.bootstrap.database import SchemaOutdated, open_database, prepare_home
 from hub.bootstrap.exits import open_adapters
 from hub.bootstrap.node import Hub, assemble, open_hub
 from hub.bootstrap.serving import serve_until
+from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import TrustUnusable, make_ids, trust_folder
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "TrustUnusable",
     "assemble",
     "make_ids",
+    "online_rules",
     "open_adapters",
     "open_database",
     "open_desk",

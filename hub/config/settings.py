@@ -13,6 +13,7 @@ from hub.config.entrance import Proxy, Tls
 from hub.config.exits import Push
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.storage import S3
+from hub.config.trust import Revocation
 from hub.observability.failpoints import FAILPOINTS
 
 DEFAULT_HOME: Final = Path("~/.lienthong")
@@ -67,6 +68,9 @@ class Settings(Group):
         None,
         description="Key file under which secrets of adapters are sealed; all nodes of a hub need the same. "
         "Without it: `<home>/keys/secrets.key`, made at the first start.",
+    )
+    revocation: Revocation = Field(
+        Revocation(), description="What verification asks of certification authorities."
     )
     verify_workers: Count = Field(2, description="Processes that verify signatures.")
     verify_timeout_s: Seconds = Field(60, description="Longest verification of one file.")
@@ -130,6 +134,11 @@ class Settings(Group):
     def trust_path(self) -> Path:
         """The folder of trusted CA certificates."""
         return self.trust_folder or self.home / "trust"
+
+    @property
+    def authorities_cache_path(self) -> Path:
+        """The folder of what was fetched from certification authorities; may be emptied at any time."""
+        return self.home / "cache" / "authorities"
 
     @property
     def keys_path(self) -> Path:

@@ -24,10 +24,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, VerifierStopped
 from signing.report import FileReport
+
+if TYPE_CHECKING:
+    from signing.online import OnlineRules
 
 JOBS_PER_WORKER = 400
 START_SECONDS = 60.0
@@ -48,11 +51,11 @@ class _Job:
 class _Worker:
     """One process and our end of its pipe; used by one job at a time."""
 
-    def __init__(self, memory_bytes: int, trust_folder: Path | None) -> None:
+    def __init__(self, memory_bytes: int, trust_folder: Path | None, online: OnlineRules | None) -> None:
         ours, theirs = _SPAWN.Pipe(duplex=True)
         self._pipe: Connection = ours
         self._process: SpawnProcess = _SPAWN.Process(
-            target=_work, args=(theirs, memory_bytes, trust_folder), name="verifier", daemon=True
+            target=_work, args=(theirs, memory_bytes, trust_folder, online), name="verifier", daemon=True
         )
         with _quiet_main():
             self._process.start()
@@ -119,10 +122,16 @@ class VerifierPool:
     """`Verifier` over a fixed number of worker processes."""
 
     def __init__(
-        self, *, workers: int, timeout_s: float, memory_bytes: int, trust_folder: Path | None = None
+        self,
+        *,
+        workers: int,
+        timeout_s: float,
+        memory_bytes: int,
+        trust_folder: Path | None = None,
+        online: OnlineRules | None = None,
     ) -> None:
         self._count, self._timeout, self._memory = workers, timeout_s, memory_bytes
-        self._trust_folder = trust_folder
+        self._trust_folder, self._online = trust_folder, online
         self._idle: deque[_Worker] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._alive: set[_Worker] = set()
@@ -245,7 +254,7 @@ class VerifierPool:
         while not self._stopping.is_set():
             worker: _Worker | None = None
             try:
-                worker = _Worker(self._memory, self._trust_folder)
+                worker = _Worker(self._memory, self._trust_folder, self._online)
                 self._alive.add(worker)
                 await worker.ready()
             except (VerificationCrashed, TimeoutError, OSError, RuntimeError):
@@ -274,20 +283,21 @@ def _quiet_main() -> Iterator[None]:
             setattr(main, name, value)
 
 
-def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None) -> None:
+def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None, online: OnlineRules | None) -> None:
     """The child: limit, import, say so, then one job after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from signing.options import VerifyOptions  # noqa: PLC0415 - the parent must not pay for these imports
+    from signing.online import OnlineSource  # noqa: PLC0415 - the parent must not pay for these imports
+    from signing.options import VerifyOptions  # noqa: PLC0415
     from signing.page_text import first_page_lines  # noqa: PLC0415
-    from signing.trust import TrustStore  # noqa: PLC0415
+    from signing.trust_folder import TrustFolder  # noqa: PLC0415
     from signing.verify import verify_file  # noqa: PLC0415
     from signing.warm import warm_up  # noqa: PLC0415
 
     warm_up()
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    trust = TrustStore.from_folder(trust_folder) if trust_folder is not None else None
-    options = VerifyOptions(trust=trust)
+    trust = TrustFolder(trust_folder) if trust_folder is not None else None
+    source = OnlineSource(online) if online is not None else None
     try:
         pipe.send(_READY)
         while True:
@@ -295,6 +305,8 @@ def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None) -> Non
             if job.name is None:
                 pipe.send(first_page_lines(job.path))
             else:
+                store = trust.store() if trust is not None else None
+                options = VerifyOptions(trust=store, online=source)
                 pipe.send(verify_file(job.path, name=job.name, options=options))
     except (EOFError, OSError):
         return  # the parent is gone
