@@ -19,6 +19,7 @@ from hub.domain.directory import Agency, Directory
 from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.domain.transport import DeliveryState
 from hub.ports.directory import DirectoryChangeRow, NewDirectoryChange, OpenMail
+from hub.ports.folders import FolderRepo
 from hub.ports.packages import PackageRepo
 from hub.ports.peers import PeerRepo
 from hub.ports.records import (
@@ -394,6 +395,8 @@ class Transaction(Protocol):
     def housekeeping(self) -> HousekeepingRepo: ...
     @property
     def secrets(self) -> SecretRepo: ...
+    @property
+    def folders(self) -> FolderRepo: ...
     @property
     def peers(self) -> PeerRepo: ...
     @property

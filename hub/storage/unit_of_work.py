@@ -21,6 +21,7 @@ from hub.storage.deliveries import PgDeliveries
 from hub.storage.directory import PgDirectory
 from hub.storage.documents import PgDocuments
 from hub.storage.events import PgEvents
+from hub.storage.folders import PgFolders
 from hub.storage.housekeeping import PgHousekeeping
 from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
@@ -75,6 +76,7 @@ class PgTransaction:
         self.directory = PgDirectory(connection)
         self.housekeeping = PgHousekeeping(connection)
         self.secrets = PgSecrets(connection)
+        self.folders = PgFolders(connection)
         self.peers = PgPeers(connection)
         self.relay = PgRelay(connection)
         self.packages = PgPackages(connection)
