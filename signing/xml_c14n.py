@@ -10,7 +10,7 @@ attachment is one text.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -25,6 +25,8 @@ _ALGORITHMS = {
     "http://www.w3.org/2001/10/xml-exc-c14n#": (True, False, False),
     "http://www.w3.org/2001/10/xml-exc-c14n#WithComments": (True, True, False),
 }
+# Texts cannot foresee it, and it never leaves the process.
+_MARK = secrets.token_hex(24)
 INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
 
@@ -72,7 +74,8 @@ def serialise(nodes: NodeSet, how: Method) -> bytes:
     """Canonical form of a node set."""
     comments = how.comments and nodes.comments
     if nodes.visible is not None or not nodes.whole_document:
-        return _Writer(nodes, how, comments=comments).run()
+        plain = _plain(nodes, how) if not comments else None
+        return plain if plain is not None else _Writer(nodes, how, comments=comments).run()
     try:
         if nodes.without:
             return _without(nodes, how, comments=comments)
@@ -103,7 +106,7 @@ def _without(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
     with a mark before and after each such subtree, and cut. The marks are texts that nobody can foresee;
     moving the subtrees out would make lxml rewrite their namespaces.
     """
-    mark, root = secrets.token_hex(24), nodes.apex.getroottree().getroot()
+    mark, root = _MARK, nodes.apex.getroottree().getroot()
     # The root itself stays: a signature over nothing but itself must not come out as one over nothing.
     inner = {e for e in nodes.without if e is not root and e.getroottree().getroot() is root}
     outer = [e for e in inner if not any(a in inner for a in e.iterancestors())]
@@ -132,6 +135,39 @@ def _mark(element: etree._Element, mark: str) -> Callable[[], None]:
         setattr(holder, name, text)
 
     return undo
+
+
+def _plain(nodes: NodeSet, how: Method) -> bytes | None:
+    """The common case, the exclusive form of a subtree, in short; None where it is not so plain."""
+    if not how.exclusive or how.prefixes or nodes.visible is not None or nodes.without:
+        return None
+    out: list[str] = []
+    return "".join(out).encode() if _write_plain(nodes.apex, {}, out) else None
+
+
+def _write_plain(element: etree._Element, rendered: Mapping[str, str], out: list[str]) -> bool:
+    """Write an element whose only visibly used prefix is its own; False at the first that is otherwise."""
+    name, prefix, tag = _name(element), element.prefix or "", str(element.tag)
+    uri = tag[1:].partition("}")[0] if tag[0] == "{" else ""
+    out.append(f"<{name}")
+    if rendered.get(prefix, "") != uri:
+        out.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
+        rendered = {**rendered, prefix: uri}
+    for key, value in sorted(element.attrib.items()):
+        if key[0] == "{":
+            return False
+        out.append(f' {key}="{_attribute(str(value))}"')
+    out.append(f">{_text(element.text)}" if element.text else ">")
+    for child in element:
+        if not isinstance(child.tag, str):
+            if not isinstance(child, etree._Comment):  # noqa: SLF001
+                return False
+        elif not _write_plain(child, rendered, out):
+            return False
+        if child.tail:
+            out.append(_text(child.tail))
+    out.append(f"</{name}>")
+    return True
 
 
 class _Writer:
@@ -188,28 +224,6 @@ class _Writer:
             self._out.append(f"</{_name(element)}>")
 
     def _start(self, element: etree._Element, rendered: dict[str, str], *, inherited: bool) -> dict[str, str]:
-        attributes = element.items()
-        if self._how.exclusive and not self._how.prefixes and not any(n[0] == "{" for n, _ in attributes):
-            return self._plain_start(element, attributes, rendered)
-        return self._full_start(element, rendered, inherited=inherited)
-
-    def _plain_start(
-        self, element: etree._Element, attributes: Sequence[tuple[str, str]], rendered: dict[str, str]
-    ) -> dict[str, str]:
-        """The common case of the exclusive form: only the element's own prefix is visibly used."""
-        name, prefix, now = _name(element), element.prefix or "", rendered
-        uri = element.tag[1:].partition("}")[0] if element.tag[0] == "{" else ""
-        made = [f"<{name}"]
-        if now.get(prefix, "") != uri:
-            made.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
-            now = {**rendered, prefix: uri}
-        made += [f' {n}="{_attribute(v)}"' for n, v in sorted(attributes)]
-        self._out.append("".join(made) + ">")
-        return now
-
-    def _full_start(
-        self, element: etree._Element, rendered: dict[str, str], *, inherited: bool
-    ) -> dict[str, str]:
         wanted = self._namespaces(element)
         now = dict(rendered)
         made = [f"<{_name(element)}"]
