@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,7 @@ from typing import TextIO
 from signing.algorithms import DEFAULT_ALGORITHMS
 from signing.errors import SigningError, UsageError
 from signing.messages import Code, conclusion
+from signing.online import OnlineRules, OnlineSource
 from signing.options import VerifyOptions
 from signing.policy_file import load_policy
 from signing.report import FileReport, Indication, SignatureReport
@@ -39,10 +41,13 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     show_personal: bool,
     out: TextIO,
     err: TextIO,
+    online: OnlineRules | None = None,
 ) -> int:
-    """Verify, print, and say how it went."""
+    """Verify, print, and say how it went; `online` lets authorities be asked over the network."""
     try:
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
+        if online is not None:
+            options = replace(options, online=OnlineSource(online))
         if not files:
             raise UsageError("no file given", code="no_file")
     except SigningError as error:

@@ -14,7 +14,7 @@ from typing import Final
 import typer
 
 from hub import __version__
-from hub.cli import bench, desk, files, node, registry
+from hub.cli import bench, desk, files, node, registry, trust
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -40,6 +40,7 @@ app.command("sign")(files.sign)
 app.add_typer(registry.agencies, name="agency")
 app.add_typer(registry.systems, name="system")
 app.add_typer(desk.deliveries, name="delivery")
+app.add_typer(trust.trust, name="trust")
 
 
 @app.command("version")

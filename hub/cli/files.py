@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from hub.bootstrap import online_rules
+from hub.config import load_settings
 from schemas.validate import run_validate
 from signing.command import run_verify
 from signing.roles import Look
@@ -44,6 +46,9 @@ def verify(
     at: Annotated[str | None, typer.Option("--at", help="Kiểm tra tại thời điểm (RFC 3339).")] = None,
     content: Annotated[list[Path] | None, typer.Option("--content", help="Tệp được ký rời.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Tệp chính sách.")] = None,
+    online: Annotated[
+        bool, typer.Option("--online/--offline", help="Hỏi CA qua mạng (OCSP, CRL, CA trung gian).")
+    ] = False,
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Không che số định danh.")] = False,
 ) -> None:
     """Kiểm tra chữ ký số: 0 hợp lệ, 1 không hợp lệ, 2 chưa đủ căn cứ, 3 lỗi (verify signatures)."""
@@ -59,6 +64,7 @@ def verify(
             show_personal=show_personal,
             out=sys.stdout,
             err=sys.stderr,
+            online=online_rules(load_settings()) if online else None,
         )
     )
 
