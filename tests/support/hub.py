@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -24,12 +24,15 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from adapters.registry import collect
 from hub import bootstrap
+from hub.bootstrap.exits import Pushing
 from hub.bootstrap.blobs import open_blobs
 from hub.config import Limits, Settings, load_settings
 from hub.config.storage import S3
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
 from hub.ports.blobs import BlobStore
+from hub.ports.exits import ExitKind
 from hub.services import directory_snapshot
 from hub.services.access import Caller
 from hub.services.decisions import DecisionService
@@ -47,6 +50,7 @@ from signing.report import (
     SignatureReport,
     worst,
 )
+from tests.support.faulty import FaultyPool as FaultyPool  # tests find it here
 
 A, B, C = "000.00.01.H09", "000.00.02.H09", "000.00.03.H09"
 B_NEW = "H09.2"
@@ -58,6 +62,7 @@ MESSAGE_TABLES: Final = (
     *("document", "document_text", "delivery", "event", "task", "outbox"),
     *("intake_key", "idempotency_key", "document_key", "evidence"),
 )
+PUSH_ROUNDS: Final = 50
 RAW_XML: Final = {"Content-Type": "application/xml"}
 
 
@@ -277,6 +282,7 @@ class HubUnderTest:
     decisions: DecisionService
     url: str
     session: ClientSession
+    pushing: Pushing
     systems: dict[str, Peer] = field(default_factory=dict)
 
     @property
@@ -299,12 +305,31 @@ class HubUnderTest:
         """Let the hub do all that is due now: hints, verification, numbers."""
         while await self.motions.pump.pump():
             pass
-        for task_id in await self.column("SELECT id FROM task ORDER BY due_at, id"):
+        for task_id in await self.column("SELECT id FROM task WHERE kind = 'verify' ORDER BY due_at, id"):
             await self.motions.verification.work(task_id)
         while await self.motions.pump.pump():
             pass
         while await self.motions.numbering.number():
             pass
+
+    async def push(self) -> None:
+        """Hand over all that is due to systems that are pushed to, one attempt at a time."""
+        for _ in range(PUSH_ROUNDS):
+            async with PgUnitOfWork(self.pool).read() as query:
+                due = await query.peers.due_lanes(PUSH_ROUNDS)
+            if not due:
+                break
+            for lane in due:
+                for ref in lane.refs:
+                    await self.pushing.service.work(UUID(lane.topic.split(".")[1]), ref)
+        while await self.motions.numbering.number():
+            pass
+
+    async def pushed_to(self, name: str, *units: str, adapter: str, **settings: str) -> Peer:
+        """Register a system that is pushed to."""
+        peer = await self.system(name, *units)
+        await self.pushing.adapters.configure(name, adapter=adapter, settings=settings)
+        return peer
 
     async def sweep(self) -> None:
         """Let the hub put right what has run out."""
@@ -340,80 +365,6 @@ class HubUnderTest:
         return not rows and not await self.stored_blobs() and not self.spools()
 
 
-class FaultyPool:
-    """A pool that counts statements and breaks where a test says.
-
-    `fail_at` breaks the n-th statement from now that is sent inside a transaction; `fail_commit` breaks
-    COMMIT, before or after the server has done it.
-    """
-
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._pool = pool
-        self.statements: list[str] = []
-        self.transactions: list[list[str]] = []
-        self.fail_at: int | None = None
-        self.fail_commit: str | None = None
-
-    @asynccontextmanager
-    async def acquire(self, **options: Any) -> AsyncIterator[Any]:
-        """Give a connection that is watched."""
-        async with self._pool.acquire(**options) as connection:
-            yield _Watched(self, connection)
-
-
-class _Watched:
-    def __init__(self, pool: FaultyPool, connection: Any) -> None:
-        self._pool = pool
-        self._connection = connection
-        self._open: list[str] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._connection, name)
-        if name not in {"execute", "executemany", "fetch", "fetchrow", "fetchval"}:
-            return found
-
-        async def watched(sql: str, *arguments: Any, **options: Any) -> Any:
-            if self._open is not None:
-                self._open.append(sql)
-                if self._pool.fail_at is not None:
-                    self._pool.fail_at -= 1
-                    if self._pool.fail_at == 0:
-                        self._pool.fail_at = None
-                        raise asyncpg.ConnectionDoesNotExistError("the test cut the line")
-            self._pool.statements.append(sql)
-            return await found(sql, *arguments, **options)
-
-        return watched
-
-    def transaction(self) -> Any:
-        self._open = []
-        self._pool.transactions.append(self._open)
-        return _WatchedTransaction(self._pool, self._connection.transaction())
-
-
-class _WatchedTransaction:
-    def __init__(self, pool: FaultyPool, transaction: Any) -> None:
-        self._pool = pool
-        self._transaction = transaction
-        self.start, self.rollback = transaction.start, transaction.rollback
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, kind: object, *_rest: object) -> None:
-        await (self.commit() if kind is None else self.rollback())
-
-    async def commit(self) -> None:
-        when, self._pool.fail_commit = self._pool.fail_commit, None
-        if when == "before":
-            await self._transaction.rollback()
-            raise asyncpg.ConnectionDoesNotExistError("the test cut the line")
-        await self._transaction.commit()
-        if when == "after":
-            raise asyncpg.ConnectionDoesNotExistError("the test cut the line")
-
-
 @asynccontextmanager
 async def hub_on(
     dsn: str,
@@ -424,6 +375,7 @@ async def hub_on(
     watch: Callable[[asyncpg.Pool[asyncpg.Record]], Any] | None = None,
     agencies: Sequence[Agency] = DIRECTORY,
     s3: S3 | None = None,
+    exits: Sequence[ExitKind] = (),
 ) -> AsyncIterator[HubUnderTest]:
     """Put a hub together as the product does, serve it, and take it down again."""
     plenty = {"intake_per_system": 64, "intake_per_node": 64, "disk_free_ratio": 0, "disk_free_bytes": 0}
@@ -441,7 +393,14 @@ async def hub_on(
         bell = Bell()
         uow = PgUnitOfWork(watch(pool) if watch else pool, on_commit=bell.ring)
         chosen: Any = verifier or FakeVerifier()
+        if exits:
+            kinds = collect(exits)
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr("hub.bootstrap.exits.make_exit_kinds", lambda _settings: kinds)
         hub = await bootstrap.assemble(settings, uow=uow, blobs=blobs, verifier=chosen, bell=bell, dsn=dsn)
+        # The longest wait each time: whether something is due must not be chance.
+        hub.pushing.service._settling._chance = lambda: 1.0
+        stack.push_async_callback(hub.pushing.service.close)
         registry = RegistryService(PgUnitOfWork(pool), bootstrap.make_ids(), frozenset({"H09"}))
         await registry.replace_directory(agencies)
         server = TestServer(hub.app)
@@ -459,6 +418,7 @@ async def hub_on(
             hub.decisions,
             url,
             session,
+            hub.pushing,
         )
 
 
