@@ -37,11 +37,11 @@ from signing.known import ByBytes
 from signing.options import VerifyOptions
 from signing.report import Coverage, Finding, Indication
 from signing.tsa import Signed, TimestampClient, TimestampUnavailable
-from signing.verify import verify_bytes
 from signing.xades import V132
 from signing.xml_c14n import Method, NodeSet, canonical, serialise
 from signing.xml_parse import parse
 from signing.xml_room import room_in
+from signing.xml_verify import verify_xml
 from signing.xmldsig import BASE64, ENVELOPED, ds
 
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -212,15 +212,18 @@ def _as_xml_wants(value: bytes, credential: Credential) -> bytes:
 
 def _look_again(made: bytes) -> None:
     """Verify what was made; nothing that does not hold is handed out."""
-    report = verify_bytes(made, name="", options=VerifyOptions(no_trust=True))
-    signature = report.signatures[0] if len(report.signatures) == 1 else None
-    passed = report.indication is Indication.TOTAL_PASSED
+    try:
+        signatures, notes, _ = verify_xml(made, VerifyOptions(no_trust=True))
+    except InputRefused as refusal:
+        raise SigningFailed("what was signed cannot be read back", findings=(refusal.finding,)) from refusal
+    except (MemoryError, RecursionError) as error:
+        raise SigningFailed("what was signed is too large to be verified") from error
+    signature = signatures[0] if len(signatures) == 1 else None
+    passed = signature is not None and signature.indication is Indication.TOTAL_PASSED
     if signature is None or not passed or signature.covers is not Coverage.WHOLE_FILE:
-        findings = (*report.findings, *(signature.findings if signature is not None else ()))
+        findings = (*notes, *(signature.findings if signature is not None else ()))
         codes = ", ".join(f.code for f in findings) or "-"
-        raise SigningFailed(
-            f"the new signature does not verify: {report.indication} ({codes})", findings=findings
-        )
+        raise SigningFailed(f"the new signature does not verify ({codes})", findings=findings)
 
 
 def _exclusive(nodes: NodeSet) -> bytes:

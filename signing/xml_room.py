@@ -18,6 +18,8 @@ from signing.errors import DocumentRefused
 from signing.xml_parse import has_ascii_markup
 
 _EDXML, _EDXML_HEADER = "edXML", "edXMLHeader"
+_HEADER_END = re.compile(rb"</(?:[^\s<>/:]{1,100}:)?edXMLHeader[ \t\r\n]*>")
+MAX_PREFIX, MAX_NAMES = 120, 100
 _UTF_16 = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -71,8 +73,19 @@ def _header_end(data: bytes, root: etree._Element) -> int | None:
     headers = list(root.iter(f"{{*}}{_EDXML_HEADER}"))
     if len(headers) != 1 or not len(headers[0]):
         return None
-    found = list(re.finditer(rb"</(?:[^\s<>/:]{1,100}:)?edXMLHeader[ \t\r\n]*>", data))
-    return found[0].start() if len(found) == 1 else None
+    name, places = _EDXML_HEADER.encode(), list[int]()
+    place = data.find(name)
+    while place >= 0 and len(places) < MAX_NAMES:
+        places.append(place)
+        place = data.find(name, place + 1)
+    ends = [m.start() for p in places if (m := _tag_around(data, p)) is not None]
+    return ends[0] if len(ends) == 1 and len(places) < MAX_NAMES else None
+
+
+def _tag_around(data: bytes, place: int) -> re.Match[bytes] | None:
+    """The end tag in which a name stands."""
+    start = data.rfind(b"<", max(0, place - MAX_PREFIX), place)
+    return _HEADER_END.match(data, start) if start >= 0 else None
 
 
 def _end_tag(data: bytes, parent: str, *, encoding: str | None = None) -> int:
