@@ -11,10 +11,13 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.vxp.poller import Poller
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.database import open_database, prepare_home
 from hub.bootstrap.exits import Pushing, make_pushing
+from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
+from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import format_limits_of, trust_folder
 from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import PEER_TOPICS, InProcessBroker
@@ -48,6 +51,7 @@ class Hub:
     registry: RegistryService
     decisions: DecisionService
     pushing: Pushing
+    poller: Poller
     settings: Settings
 
 
@@ -75,6 +79,7 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
             timeout_s=settings.verify_timeout_s,
             memory_bytes=settings.verify_memory_bytes,
             trust_folder=trust_folder(settings),
+            online=online_rules(settings) if settings.revocation.online else None,
         )
         await stack.enter_async_context(verifier)
         bell = Bell()
@@ -120,7 +125,7 @@ async def assemble(
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints),
         numbering=Numbering(uow),
-        sweeper=Sweeper(kit, broker),
+        sweeper=Sweeper(kit, broker, services.directory),
         housekeeping=Housekeeping(kit),
         verification=VerificationService(
             kit=kit,
@@ -133,12 +138,20 @@ async def assemble(
         listen=listener.run,
     )
     pushing = make_pushing(settings, kit, broker, owner=node)
+    poller = make_poller(
+        settings,
+        kit,
+        intake=services.intake,
+        directory=services.directory,
+        exits=pushing.exits,
+        owner=node,
+    )
     loops = Loops(
         motions,
         bell=bell,
         broker=broker,
         verify_workers=settings.verify_workers,
-        also={"push": pushing.lanes.run},
+        also={"push": pushing.lanes.run, "relay": poller.run},
     )
     return Hub(
         app=create_app(services),
@@ -146,6 +159,7 @@ async def assemble(
         registry=make_registry(settings, uow, kit.ids),
         decisions=DecisionService(kit),
         pushing=pushing,
+        poller=poller,
         settings=settings,
     )
 

@@ -167,6 +167,22 @@ EXCHANGE_PROBLEMS: tuple[Problem, ...] = (
         action_en="Code 13 is the sender's; all other codes are the recipient's.",
     ),
     Problem(
+        code="change_not_allowed",
+        status=403,
+        vi="Văn bản được nêu không phải do đơn vị này phát hành.",
+        en="The document named was not issued by this agency.",
+        action_vi="Chỉ nơi gửi ban đầu được thu hồi, cập nhật, thay thế; kiểm tra mã văn bản đã nêu.",
+        action_en="Only the original sender revokes, updates or replaces; check the document id named.",
+    ),
+    Problem(
+        code="redirect_pointless",
+        status=409,
+        vi="Đơn vị {agency} đã được gửi văn bản này.",
+        en="{agency} has been sent this document already.",
+        action_vi="Chọn đơn vị khác, hoặc giao lại lượt chuyển của chính đơn vị đó.",
+        action_en="Choose another agency, or resend that agency's own delivery.",
+    ),
+    Problem(
         code="status_document_unknown",
         status=422,
         vi="Trạng thái nói về một văn bản mà trục không biết.",

@@ -19,6 +19,8 @@ Points that are easily got wrong:
   has never left (``may_withdraw``); afterwards a recall is the business of codes 13, 15 and 16.
 * *quarantine* holds a status whose document nobody has seen within 24 h: it was queued unread, a person
   decides now.
+* *redirect* ends a delivery in favour of another unit, which gets one of its own, linked to it. Nobody may
+  hold it meanwhile. Who had the document by an earlier lease may still confirm it.
 * *secrecy_found* leads to ``refused`` from every state in which the hub might still hand the body over,
   now or after a resend: the body is gone.
 """
@@ -43,6 +45,7 @@ class DeliveryState(StrEnum):
     UNDELIVERABLE = "undeliverable"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    REDIRECTED = "redirected"
 
 
 class DeliveryEvent(StrEnum):
@@ -63,6 +66,7 @@ class DeliveryEvent(StrEnum):
     RESEND_HELD = "resend_held"
     SECRECY_FOUND = "secrecy_found"
     QUARANTINE = "quarantine"
+    REDIRECT = "redirect"
 
 
 _S, _E = DeliveryState, DeliveryEvent
@@ -104,6 +108,11 @@ TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = Mappi
         (_S.UNDELIVERABLE, _E.RESEND): _S.QUEUED,
         (_S.UNDELIVERABLE, _E.RESEND_HELD): _S.HELD,
         (_S.UNDELIVERABLE, _E.SECRECY_FOUND): _S.REFUSED,
+        (_S.HELD, _E.REDIRECT): _S.REDIRECTED,
+        (_S.QUEUED, _E.REDIRECT): _S.REDIRECTED,
+        (_S.REJECTED, _E.REDIRECT): _S.REDIRECTED,
+        (_S.UNDELIVERABLE, _E.REDIRECT): _S.REDIRECTED,
+        (_S.REDIRECTED, _E.CONFIRM): _S.CONFIRMED,
     }
 )
 

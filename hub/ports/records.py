@@ -180,6 +180,43 @@ class DeliveryRecord:
     ended_at: datetime | None = None
     business_state: BusinessState | None = None
     business_before: BusinessState | None = None
+    request_id: UUID | None = None
+    redirected_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLink:
+    """That a document `revokes`, `updates` or `replaces` another."""
+
+    document_id: UUID
+    related_id: UUID
+    relation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a document that a later one names; `numbers` are those that led to it."""
+
+    document_id: UUID
+    version_no: int
+    numbers: frozenset[str]
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyDelivery:
+    """A delivery of a version; `meant` is the unit that it was first addressed to, before any redirect."""
+
+    delivery: DeliveryRecord
+    meant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What a revoking, updating or replacing document names: versions newest first, and their deliveries."""
+
+    versions: tuple[Version, ...] = ()
+    deliveries: tuple[FamilyDelivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,18 +317,20 @@ class NewTask:
 class Change:
     """A state change with all that goes with it: written together or not at all, in one round trip.
 
-    `deliveries` are rows as they are after the change; events tell of it; hints and tasks make others
-    act on it; evidence states it for the sender.
+    `deliveries` are rows as they are after the change, `made` are new ones; events tell of it; hints and
+    tasks make others act on it; evidence states it for the sender. A delivery that is queued belongs to the
+    system which speaks for its unit by then.
     """
 
     deliveries: Sequence[DeliveryRecord] = ()
+    made: Sequence[DeliveryRecord] = ()
     events: Sequence[NewEvent] = ()
     hints: Sequence[Hint] = ()
     evidence: Sequence[EvidenceRow] = ()
     tasks: Sequence[NewTask] = ()
 
     def __bool__(self) -> bool:
-        return any((self.deliveries, self.events, self.hints, self.evidence, self.tasks))
+        return any((self.deliveries, self.made, self.events, self.hints, self.evidence, self.tasks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

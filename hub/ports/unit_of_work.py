@@ -26,10 +26,12 @@ from hub.ports.records import (
     AgencyRow,
     Change,
     DeliveryRecord,
+    DocumentLink,
     DocumentRecord,
     DocumentText,
     EventRow,
     EvidenceRow,
+    Family,
     Hint,
     KeyRecord,
     KeyRow,
@@ -53,15 +55,27 @@ class CommitUnknown(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyClaim:
-    """The keys under which a message is to be taken in."""
+    """The keys under which a message is to be taken in.
+
+    `family_no` is the number from which the versions of an update are counted, if it is not its own.
+    """
 
     submission: SubmissionKey
     document: DocumentKey | None
     version_no: int
+    family_no: str | None = None
     idempotency_key: str | None
     document_id: UUID
     receipt: bytes
     accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextVersion:
+    """The version that an update would be, and the number from which its family is counted."""
+
+    version_no: int
+    family_no: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +94,16 @@ class IntakeRepo(Protocol):
         """Return the hub's time (`hub_now()`)."""
 
     async def receipt(self, key: SubmissionKey) -> bytes | None:
-        """Return the stored receipt of a submission, byte for byte, or None."""
+        """Return the stored receipt of a submission, byte for byte, or None.
+
+        Also where the submission's key has ended: as long as a document's key lives, its receipt does.
+        """
 
     async def idempotency(self, system_id: UUID, key: str) -> tuple[bytes, bytes] | None:
         """Return (sha256, recipients_sha256) under which an Idempotency-Key was used, or None."""
 
-    async def next_version(self, unit_id: str, document_no: str) -> int:
-        """Return the version number that an update of this document would get."""
+    async def next_version(self, units: Sequence[str], document_no: str) -> NextVersion:
+        """Return what an update of this document by one of these units (one line of succession) would be."""
 
     async def conflicting(self, key: DocumentKey) -> bytes | None:
         """Return the SHA-256 of the body accepted under a document key, or None."""
@@ -101,9 +118,13 @@ class IntakeRepo(Protocol):
         """Note an Idempotency-Key for a submission that is known already; False if it names another."""
 
     async def insert(
-        self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
+        self,
+        document: DocumentRecord,
+        text: DocumentText,
+        deliveries: Sequence[DeliveryRecord],
+        links: Sequence[DocumentLink] = (),
     ) -> None:
-        """Insert a document and its deliveries, set-based: one round trip whatever their number."""
+        """Insert a document with its deliveries and links, set-based: one round trip whatever their number."""
 
     async def refused(
         self,
@@ -132,18 +153,35 @@ class DocumentRepo(Protocol):
 
     async def find_reference(
         self,
-        from_units: Sequence[str],
-        document_nos: Sequence[str],
+        owners: Sequence[str],
+        document_no: str,
         *,
-        to_units: Sequence[str] | None = None,
-        open_request: bool = False,
+        to_units: Sequence[str],
+        answer: bool = False,
+        redirected: bool = False,
     ) -> tuple[DeliveryRecord, ...]:
-        """Return the deliveries of the newest document that one of these units sent under one of these
-        numbers, to one of `to_units` if they are given: an update may have gone to fewer units.
+        """Return the delivery that a status is about: of a document that one of `owners` sent under this
+        number, to one of `to_units` (each one line of succession).
 
-        With `open_request` the newest for which a recall or change is open comes before all others: an
-        update bears the number of what it changes, and the answer is about the latter.
+        Of several versions the newest that the unit has seen. An `answer` (15, 16) is about what is open:
+        the deliveries of the newest open request, which may also be named by the number of the document
+        that asks; first of them the one to which the answer refers. With `redirected` also deliveries to
+        which those of `to_units` were redirected.
         """
+
+    async def find_family(
+        self, owners: Sequence[str], document_nos: Sequence[str], *, to_units: Sequence[str]
+    ) -> Family:
+        """Return the documents that a revoking, updating or replacing one names, in all their versions, with
+        their deliveries to `to_units`, and to where those were redirected."""
+
+    async def others_number(
+        self, owners: Sequence[str], document_nos: Sequence[str], to_units: Sequence[str]
+    ) -> bool:
+        """Tell whether somebody else than `owners` sent one of these numbers to one of `to_units`."""
+
+    async def links(self, document_id: UUID) -> tuple[DocumentLink, ...]:
+        """Return what a document does to others, and what others did to it."""
 
     async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:
         """Note which document a message that was parked refers to."""
@@ -176,8 +214,8 @@ class DeliveryRepo(Protocol):
     async def lock_of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Lock and return all deliveries of a document, in the order of their ids."""
 
-    async def lock_of_units(self, document_id: UUID, units: Collection[str]) -> tuple[DeliveryRecord, ...]:
-        """Lock and return a document's deliveries to these units, in the order of their ids."""
+    async def lock_many(self, delivery_ids: Collection[UUID]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return these deliveries, in the order of their ids."""
 
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document without locking."""
@@ -292,9 +330,7 @@ class SystemRepo(Protocol):
     async def update(self, system: SystemRecord) -> None:
         """Write a system's record, but for its adapter."""
 
-    async def set_adapter(
-        self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]
-    ) -> None:
+    async def set_adapter(self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]) -> None:
         """Write a system's adapter with its settings; open deliveries follow."""
 
     async def key(self, key_id: str) -> KeyRecord | None:

@@ -6,10 +6,11 @@ the transport state. An illegal or repeated move is recorded with its effect and
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from hub.domain.business import (
     BusinessState,
@@ -22,7 +23,6 @@ from hub.domain.business import (
 )
 from hub.domain.events import EventKind, EventValue
 from hub.ports.records import DeliveryRecord, DocumentRecord, NewEvent
-from hub.ports.unit_of_work import Transaction
 from hub.services.journal import Journal
 
 RECALL: Final = StatusCode.RECALL_REQUESTED.value
@@ -33,6 +33,8 @@ KIND_OF: Final = {
     Effect.REGRESSION: EventKind.STATUS_REGRESSION,
     Effect.ILLEGAL: EventKind.STATUS_ILLEGAL,
 }
+_CHANGE: Final = ("new", "revoke", "update", "replace")
+_REQUESTS: Final = frozenset({Effect.APPLIED, Effect.REPEATED})
 
 
 def sent_by_owner(document: DocumentRecord) -> bool:
@@ -43,23 +45,31 @@ def sent_by_owner(document: DocumentRecord) -> bool:
     return document.status_code is None or document.status_code == RECALL
 
 
-async def effects_of(
-    tx: Transaction, journal: Journal, message: DocumentRecord, units: Collection[str], *, at: datetime
+def effects_of(
+    journal: Journal,
+    message: DocumentRecord,
+    rows: Sequence[DeliveryRecord],
+    *,
+    requests: Mapping[UUID, int],
+    at: datetime,
 ) -> tuple[list[DeliveryRecord], list[NewEvent]]:
-    """Return the deliveries that `message` refers to, locked and moved, with their events, to be recorded.
+    """Return the deliveries that `message` is about, moved, with their events, to be recorded.
 
     Args:
-        message: the status, or the document of type 1–3, with `refers_to` set.
-        units: the recipient units that it concerns.
+        message: the status, or the document of type 1–3.
+        rows: the deliveries of what it refers to, locked.
+        requests: for a document, by delivery, the type of change that it asks for there.
     """
-    if message.refers_to is None:
-        return [], []
     changed: list[DeliveryRecord] = []
     events: list[NewEvent] = []
-    for delivery in await tx.deliveries.lock_of_units(message.refers_to, units):
-        outcome = _outcome(delivery, message)
+    for delivery in rows:
+        outcome = _outcome(delivery, message, requests.get(delivery.id, 0))
+        asks = sent_by_owner(message) and outcome.effect in _REQUESTS
         moved = replace(
-            delivery, business_state=outcome.view.state, business_before=outcome.view.before_recall
+            delivery,
+            business_state=outcome.view.state,
+            business_before=outcome.view.before_recall,
+            request_id=message.id if asks else delivery.request_id,
         )
         facts: dict[str, EventValue] = {
             "effect": outcome.effect.value,
@@ -68,16 +78,18 @@ async def effects_of(
         }
         if message.status_code is not None:
             facts["status_code"] = message.status_code
+        else:
+            facts["change"] = _CHANGE[message.doc_type or 0]
         kind = KIND_OF[outcome.effect] if message.status_code is not None else EventKind.CHANGE_REQUESTED
         changed.append(moved)
         events.append(journal.delivery(kind, moved, at=at, facts=facts))
     return changed, events
 
 
-def _outcome(delivery: DeliveryRecord, message: DocumentRecord) -> StatusOutcome:
+def _outcome(delivery: DeliveryRecord, message: DocumentRecord, request: int) -> StatusOutcome:
     view = BusinessView(
         state=delivery.business_state or BusinessState.SENT, before_recall=delivery.business_before
     )
     if message.status_code is not None:
         return apply_status(view, StatusCode(message.status_code))
-    return apply_change(view, message.doc_type or 0)
+    return apply_change(view, request)

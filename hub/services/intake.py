@@ -35,18 +35,19 @@ from hub.domain.problems import HubError, Refusal
 from hub.domain.secrecy import find_mark
 from hub.domain.submission import MessageKind, SubmissionKey, recipients_digest
 from hub.ports.blobs import BlobStoreError
-from hub.ports.records import DeliveryRecord, Rendition
+from hub.ports.records import Rendition
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
-from hub.services.business_effects import ANSWERS, RECALL
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.health import HealthService
 from hub.services.intake_commit import IntakeCommit, Submission, VersionTaken
-from hub.services.intake_plan import Facts, Origin, facts_of, plan_intake
+from hub.services.intake_plan import Facts, Origin, Reference, facts_of, plan_intake
 from hub.services.intake_terms import NO_TERMS, Terms, hold_to, without_served
 from hub.services.journal import SALT_BYTES
 from hub.services.kit import Kit
+from hub.services.lines import line_of
 from hub.services.receive import receive
+from hub.services.references import Parties, refer
 from hub.services.relay_content import content_digest
 from hub.services.relay_merge import merge
 from hub.services.relay_route import (
@@ -88,19 +89,23 @@ class IntakeLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    # A message that may be accepted: from whom, for whom, what it refers to.
-    resolution: Resolution
-    from_unit: str
-    snapshot_id: str
-    referred: tuple[DeliveryRecord, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Sender:
     # The unit that a message is from; all names under which messages for or from it may be kept.
     unit_id: str
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    # A message that may be accepted: from whom, for whom, what it refers to.
+    resolution: Resolution
+    sender: _Sender
+    snapshot_id: str
+    reference: Reference
+
+    @property
+    def from_unit(self) -> str:
+        return self.sender.unit_id
 
 
 class IntakeService:
@@ -288,12 +293,21 @@ class IntakeService:
         resolution = await self._resolve(directory, submission, today)
         if not resolution.units:
             raise _no_recipient(resolution)
-        addressed = _same_units_of_code(directory, facts.recipients[0], resolution, today)
-        return _Judged(
+        parties = Parties(
+            directory=directory,
+            today=today,
+            sender_names=sender.names,
             resolution=resolution,
-            from_unit=sender.unit_id,
+            from_outside=submission.arrival is not None,
+            about=submission.about,
+        )
+        async with self._uow.read() as query:
+            referring = await refer(query, facts, parties)
+        return _Judged(
+            resolution=referring.resolution,
+            sender=sender,
             snapshot_id=directory.snapshot_id,
-            referred=await self._referred(facts, from_units=sender.names, to_units=addressed),
+            reference=referring.reference,
         )
 
     async def _resolve(self, directory: Directory, submission: Submission, today: date) -> Resolution:
@@ -323,26 +337,6 @@ class IntakeService:
         if own_hop and not submission.arrival.released:
             raise Refusal("relay_loop")
         return None
-
-    async def _referred(
-        self, facts: Facts, *, from_units: Sequence[str], to_units: Sequence[str]
-    ) -> tuple[DeliveryRecord, ...]:
-        if not facts.refers_to_nos:
-            return ()
-        # A document and a recall (13) refer to what their own sender sent before; a status of a
-        # recipient refers to a document of the unit that it is addressed to.
-        own = facts.kind is MessageKind.DOCUMENT or facts.status_code == RECALL
-        concerned = None if facts.kind is MessageKind.DOCUMENT else to_units if own else from_units
-        async with self._uow.read() as query:
-            found = await query.documents.find_reference(
-                from_units if own else to_units,
-                facts.refers_to_nos,
-                to_units=concerned,
-                open_request=facts.status_code in ANSWERS,
-            )
-        if concerned is None:
-            return found
-        return tuple(d for d in found if d.unit_id in concerned)
 
     async def _render_if_needed(
         self, submission: Submission, judged: _Judged, spool: Path, now: datetime
@@ -398,7 +392,7 @@ class IntakeService:
         rendition: Rendition | None,
     ) -> bytes | None:
         for _ in range(VERSION_RACES):
-            version_no = await self._commit.next_version(submission, judged.from_unit)
+            version = await self._commit.next_version(submission, judged.sender.names)
             plan = plan_intake(
                 submission.received,
                 submission.facts,
@@ -408,17 +402,23 @@ class IntakeService:
                     blob_id=blob_id,
                     system_id=submission.caller.system_id,
                     from_unit=judged.from_unit,
-                    version_no=version_no,
+                    version_no=version.version_no,
                     at=now,
                     salt=secrets.token_bytes(SALT_BYTES),
                     rules=self._rules,
                 ),
-                referred=judged.referred,
+                reference=judged.reference,
                 delivery_ids=[self._ids.new() for _ in judged.resolution.units],
                 rendition=rendition,
             )
             try:
-                return await self._commit.commit(submission, plan, judged.resolution, judged.snapshot_id)
+                return await self._commit.commit(
+                    submission,
+                    plan,
+                    judged.resolution,
+                    snapshot_id=judged.snapshot_id,
+                    family_no=version.family_no,
+                )
             except VersionTaken:
                 # Two updates of one document at once: the other one took this number.
                 continue
@@ -475,23 +475,7 @@ def _sender(directory: Directory, submission: Submission, today: date, *, about_
     system_id = submission.caller.system_id
     if named is None or not may_speak_for(directory, system_id, code, today, about_received=about_received):
         raise Refusal("sender_not_allowed", params={"agency": code})
-    return _Sender(unit_id=named.unit_id, names=_same_units(directory, named.unit_id, today))
-
-
-def _same_units(directory: Directory, unit_id: str, today: date) -> tuple[str, ...]:
-    """Return a unit and the unit that acts for it today: a successor answers for what was forwarded."""
-    final, _ = directory.final_unit(unit_id, today=today)
-    return (unit_id,) if final is None or final.unit_id == unit_id else (unit_id, final.unit_id)
-
-
-def _same_units_of_code(
-    directory: Directory, code: str, resolution: Resolution, today: date
-) -> tuple[str, ...]:
-    if outside_unit(directory, code) is not None:
-        return outside_names(directory, code)
-    named = directory.by_code(code, today)
-    routed = tuple(unit.unit_id for unit in resolution.units[:1])
-    return routed if named is None else tuple(dict.fromkeys((named.unit_id, *routed)))
+    return _Sender(unit_id=named.unit_id, names=line_of(directory, named.unit_id, today))
 
 
 def _no_recipient(resolution: Resolution) -> Refusal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+from uuid import UUID
 
 from hub.domain.directory import RecipientResult, Resolution
 from hub.domain.events import EventKind, EventValue, code_or_digest
@@ -16,11 +17,20 @@ from hub.domain.problems import Refusal
 from hub.domain.receipt import ReceiptPayload, RenditionFact, canonical
 from hub.domain.submission import ChangeKind, DocumentKey, MessageKind, SubmissionKey, document_key_for
 from hub.domain.transport import DeliveryState
-from hub.ports.records import Change, DocumentRecord, EvidenceRow, Hint, NewEvent, NewTask
+from hub.ports.records import (
+    Change,
+    DeliveryRecord,
+    DocumentRecord,
+    EvidenceRow,
+    Hint,
+    NewEvent,
+    NewTask,
+)
 from hub.ports.relay import MessageKey
-from hub.ports.unit_of_work import KeyClaim, Transaction
+from hub.ports.unit_of_work import KeyClaim, NextVersion, Transaction
 from hub.services.access import Caller
 from hub.services.business_effects import RECALL, effects_of
+from hub.services.changes import UPDATE
 from hub.services.evidence import unreachable
 from hub.services.intake_plan import Facts, Plan
 from hub.services.kit import Kit
@@ -29,7 +39,6 @@ from hub.services.relay_route import Arrival
 from hub.services.rendition import STRICT_DIALECT
 from hub.services.withdrawal import withdraw, withdrawable
 
-UPDATE_DOC_TYPE: Final = 2
 VERIFY: Final = "verify"
 
 
@@ -44,13 +53,14 @@ class VersionTaken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One message on its way in."""
+    """One message on its way in; `about` is the document that a status said in fields is about."""
 
     caller: Caller
     received: Received
     facts: Facts
     key: SubmissionKey
     idempotency_key: str | None
+    about: UUID | None = None
     arrival: Arrival | None = None
     content_sha256: bytes | None = None
     in_parts: bool = False
@@ -82,12 +92,16 @@ class IntakeCommit:
         self._failpoints = kit.failpoints
         self._hub_code = kit.hub_code
 
-    async def next_version(self, submission: Submission, from_unit: str) -> int:
-        """Return the version number of this message: 1, or for an update one more than the last."""
-        if submission.facts.doc_type != UPDATE_DOC_TYPE:
-            return 1
+    async def next_version(self, submission: Submission, from_units: Sequence[str]) -> NextVersion:
+        """Return the version that this message is: 1, or for an update one more than the last of its family.
+
+        An update may bear a number of its own: it counts on from the document that it names.
+        """
+        facts = submission.facts
+        if facts.doc_type != UPDATE:
+            return NextVersion(version_no=1, family_no=facts.document_no)
         async with self._uow.read() as query:
-            return await query.intake.next_version(from_unit, submission.facts.document_no)
+            return await query.intake.next_version(from_units, facts.namings[0].number)
 
     async def refuse_conflict(self, submission: Submission, from_unit: str) -> None:
         """Refuse early what the document key will refuse: another body under the same number.
@@ -105,7 +119,7 @@ class IntakeCommit:
             raise _conflict(submission.facts)
 
     async def commit(
-        self, submission: Submission, plan: Plan, resolution: Resolution, snapshot_id: str
+        self, submission: Submission, plan: Plan, resolution: Resolution, *, snapshot_id: str, family_no: str
     ) -> bytes | None:
         """Write everything in one transaction and return the receipt.
 
@@ -119,9 +133,9 @@ class IntakeCommit:
         receipt = self._receipt(submission, plan.document, resolution, snapshot_id)
         try:
             async with self._uow.begin() as tx:
-                await self._reserve(tx, submission, plan.document, receipt)
+                await self._reserve(tx, submission, plan.document, receipt, family_no)
                 await self._note_arrival(tx, submission, plan.document)
-                await tx.intake.insert(plan.document, plan.text, plan.deliveries)
+                await tx.intake.insert(plan.document, plan.text, plan.deliveries, plan.links)
                 await tx.record(await self._change(tx, plan))
                 self._failpoints.hit("before_commit")
         except _AlreadyAccepted:
@@ -129,7 +143,12 @@ class IntakeCommit:
         return receipt
 
     async def _reserve(
-        self, tx: Transaction, submission: Submission, document: DocumentRecord, receipt: bytes
+        self,
+        tx: Transaction,
+        submission: Submission,
+        document: DocumentRecord,
+        receipt: bytes,
+        family_no: str,
     ) -> None:
         key = _document_key(submission.facts, document.from_unit)
         update = key is None and document.kind is MessageKind.DOCUMENT
@@ -142,6 +161,7 @@ class IntakeCommit:
                 submission=submission.key,
                 document=key,
                 version_no=document.version_no,
+                family_no=family_no if update else None,
                 idempotency_key=submission.idempotency_key,
                 document_id=document.id,
                 receipt=receipt,
@@ -171,7 +191,7 @@ class IntakeCommit:
 
     async def _change(self, tx: Transaction, plan: Plan) -> Change:
         document, at = plan.document, plan.document.accepted_at
-        events = [self._accepted(document)]
+        events = [self._accepted(document), *self._versioned(document)]
         hints: list[Hint] = []
         tasks: list[NewTask] = []
         if document.kind is MessageKind.DOCUMENT:
@@ -183,36 +203,54 @@ class IntakeCommit:
         ready = [d for d in plan.deliveries if d.state is DeliveryState.QUEUED and d.parked_until is None]
         hints += [Hint(topic="inbox", ref=d.system_id) for d in ready]
         evidence, told = self._undeliverable(document, plan.undeliverable)
-        withdrawn = await self._withdrawn_by(tx, plan)
-        if withdrawn:
-            return replace(withdrawn, events=[*events, *told, *withdrawn.events])
-        moved, effects = await effects_of(tx, self._journal, document, plan.concerned, at=at)
+        asked = {each.delivery.id: each for each in plan.reference.asked}
+        rows = await tx.deliveries.lock_many(asked) if asked else ()
+        # A recall (13), or an update that drops a recipient, of what has not left the hub: it is withdrawn.
+        taken_back = withdrawable(row for row in rows if asked[row.id].take_back)
+        withdrawn = await self._withdraw(tx, plan, taken_back)
+        gone = {row.id for row in taken_back}
+        moved, effects = effects_of(
+            self._journal,
+            document,
+            [row for row in rows if row.id not in gone],
+            requests={delivery_id: each.request for delivery_id, each in asked.items()},
+            at=at,
+        )
+        own = self._needless(plan) if gone and len(gone) == len(rows) else Change()
+        if own:
+            hints = []
         return Change(
-            deliveries=moved,
-            events=[*events, *told, *effects],
+            deliveries=[*withdrawn.deliveries, *own.deliveries, *moved],
+            events=[*events, *told, *withdrawn.events, *own.events, *effects],
             hints=hints,
-            evidence=evidence,
+            evidence=[*evidence, *withdrawn.evidence],
             tasks=tasks,
         )
 
-    async def _withdrawn_by(self, tx: Transaction, plan: Plan) -> Change:
-        # A recall (13) of what has not left the hub: the document is withdrawn, and the recipient, who
-        # never saw it, is not asked for it.
-        message = plan.document
-        if message.status_code != RECALL or message.refers_to is None:
+    async def _withdraw(self, tx: Transaction, plan: Plan, rows: Sequence[DeliveryRecord]) -> Change:
+        deliveries: list[DeliveryRecord] = []
+        events: list[NewEvent] = []
+        evidence: list[EvidenceRow] = []
+        reason = plan.text.description or plan.document.status_code or "revoked"
+        for document_id in dict.fromkeys(row.document_id for row in rows):
+            document = await tx.documents.get(document_id)
+            if document is None:
+                continue
+            own = [row for row in rows if row.document_id == document_id]
+            change = withdraw(self._kit, document, own, reason=reason, now=plan.document.accepted_at)
+            deliveries += change.deliveries
+            events += change.events
+            evidence += change.evidence
+        return Change(deliveries=deliveries, events=events, evidence=evidence)
+
+    def _needless(self, plan: Plan) -> Change:
+        # Who never saw a document is not asked for it. A document of type 1–3 is one of its own: it goes.
+        if plan.document.status_code != RECALL:
             return Change()
-        recalled = await tx.documents.get(message.refers_to)
-        rows = await tx.deliveries.lock_of_units(message.refers_to, plan.concerned)
-        still_here = withdrawable(rows)
-        if recalled is None or not still_here:
-            return Change()
-        reason = plan.text.description or RECALL
-        change = withdraw(self._kit, recalled, still_here, reason=reason, now=message.accepted_at)
-        own = [
-            replace(d, state=DeliveryState.WITHDRAWN, ended_at=message.accepted_at) for d in plan.deliveries
-        ]
-        told = [self._journal.delivery(EventKind.DELIVERY_WITHDRAWN, d, at=message.accepted_at) for d in own]
-        return replace(change, deliveries=[*change.deliveries, *own], events=[*change.events, *told])
+        at = plan.document.accepted_at
+        own = [replace(d, state=DeliveryState.WITHDRAWN, ended_at=at) for d in plan.deliveries]
+        events = [self._journal.delivery(EventKind.DELIVERY_WITHDRAWN, d, at=at) for d in own]
+        return Change(deliveries=own, events=events)
 
     def _accepted(self, document: DocumentRecord) -> NewEvent:
         kind = (
@@ -231,6 +269,19 @@ class IntakeCommit:
         if document.status_code is not None:
             facts["status_code"] = document.status_code
         return self._journal.document(kind, document, at=document.accepted_at, facts=facts)
+
+    def _versioned(self, document: DocumentRecord) -> list[NewEvent]:
+        if document.doc_type != UPDATE or document.refers_to is None:
+            return []
+        facts: dict[str, EventValue] = {
+            "version_of": document.refers_to,
+            "version_no": document.version_no,
+        }
+        return [
+            self._journal.document(
+                EventKind.DOCUMENT_VERSIONED, document, at=document.accepted_at, facts=facts
+            )
+        ]
 
     def _undeliverable(
         self, document: DocumentRecord, results: Sequence[RecipientResult]

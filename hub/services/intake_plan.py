@@ -7,8 +7,8 @@ give the same plan but for ids and the seal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -19,7 +19,15 @@ from hub.domain.directory import RecipientResult, Resolution, ResultKind
 from hub.domain.ids import normalise_code
 from hub.domain.submission import MessageKind, effective_document_no
 from hub.domain.transport import FIRST_STATE_OF_DOCUMENT, FIRST_STATE_OF_STATUS
-from hub.ports.records import AttachmentRecord, DeliveryRecord, DocumentRecord, DocumentText, Rendition
+from hub.ports.records import (
+    AttachmentRecord,
+    DeliveryRecord,
+    DocumentLink,
+    DocumentRecord,
+    DocumentText,
+    Rendition,
+)
+from hub.services.changes import UPDATE, Asked, Naming
 from hub.services.receive import Received
 from hub.services.rules import Rules
 from schemas.edxml.model import DocumentMessage, StatusMessage
@@ -27,11 +35,17 @@ from schemas.edxml.read import ReadEdxml
 
 # Statuses travel before documents of the normal lane: they are small and people wait for them.
 STATUS_PRIORITY: Final = 0
+RECEIVER_REMOVED: Final = 0
+RECEIVER_ADDED: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the hub needs to know of a message, whatever its kind."""
+    """What the hub needs to know of a message, whatever its kind.
+
+    `namings` are the documents that it is about: one for a status, those that a document of type 1–3
+    changes. `removed` are the codes that an update takes from the recipients.
+    """
 
     kind: MessageKind
     from_code: str
@@ -41,7 +55,8 @@ class Facts:
     status_code: str | None
     priority: int
     text_of: tuple[str, str, str, str, str, str]
-    refers_to_nos: tuple[str, ...]
+    namings: tuple[Naming, ...]
+    removed: tuple[str, ...]
     secrecy_fields: tuple[tuple[str, str], ...]
 
 
@@ -103,22 +118,41 @@ def _document_facts(read: ReadEdxml, m: DocumentMessage, document_no: str) -> Fa
             m.document_type.type_name,
             m.business.reason,
         ),
-        refers_to_nos=_referred_numbers(m, document_no),
+        namings=_namings(m, document_no),
+        removed=_removed(m) if m.business.doc_type == UPDATE else (),
         secrecy_fields=tuple((name, value) for name, value in fields if value),
     )
 
 
-def _referred_numbers(m: DocumentMessage, document_no: str) -> tuple[str, ...]:
+def _namings(m: DocumentMessage, document_no: str) -> tuple[Naming, ...]:
     match m.business.doc_type:
         case 1:
-            return tuple(_quoted_number(r.document_id) for r in m.response_for if r.document_id)
+            # Products also name what they revoke as an update does, or revoke under the same number.
+            quoted = [r.document_id for r in m.response_for] or [m.business.document_id]
+            named = tuple(Naming(number=_quoted_number(number)) for number in quoted if number)
+            return named or (Naming(number=document_no),)
         case 2:
-            named = (_quoted_number(m.business.document_id),) if m.business.document_id else ()
-            return (*named, document_no)
+            # The number from which the versions are counted comes first.
+            named = (Naming(number=_quoted_number(m.business.document_id)),) if m.business.document_id else ()
+            return (*named, Naming(number=document_no))
         case 3:
-            return tuple(_quoted_number(r.document_id) for r in m.business.replacements if r.document_id)
+            return tuple(
+                Naming(
+                    number=_quoted_number(r.document_id), only_for=frozenset(map(normalise_code, r.organ_ids))
+                )
+                for r in m.business.replacements
+                if r.document_id
+            )
         case _:
             return ()
+
+
+def _removed(m: DocumentMessage) -> tuple[str, ...]:
+    receivers = [r for info in m.business.document_infos for r in info.receivers]
+    added = {normalise_code(r.organ_id) for r in receivers if r.receiver_type == RECEIVER_ADDED}
+    gone = [normalise_code(r.organ_id) for r in receivers if r.receiver_type == RECEIVER_REMOVED]
+    # Said to be both: it stays a recipient.
+    return tuple(dict.fromkeys(code for code in gone if code not in added))
 
 
 def _status_facts(m: StatusMessage) -> Facts:
@@ -138,24 +172,43 @@ def _status_facts(m: StatusMessage) -> Facts:
             "",
             m.description,
         ),
-        refers_to_nos=(_quoted_number(m.response_for.document_id),),
+        namings=(Naming(number=_quoted_number(m.response_for.document_id)),),
+        removed=(),
         secrecy_fields=(("Description", m.description),) if m.description else (),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The rows of one intake.
+class Reference:
+    """What a message refers to, as the hub knows it: nothing, if it knows nothing.
 
-    `undeliverable` are the recipients for whom evidence is made at once; `concerned` the units at which
-    the message moves the business state of what it refers to.
+    `asked` are the deliveries whose business state it moves; `waits_for` says, by unit, behind which
+    delivery the message comes.
     """
+
+    refers_to: UUID | None = None
+    asked: tuple[Asked, ...] = ()
+    waits_for: Mapping[str, UUID] = field(default_factory=dict)
+    links: tuple[tuple[UUID, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The rows of one intake; `undeliverable` are the recipients for whom evidence is made at once."""
 
     document: DocumentRecord
     text: DocumentText
     deliveries: tuple[DeliveryRecord, ...]
     undeliverable: tuple[RecipientResult, ...]
-    concerned: frozenset[str]
+    reference: Reference
+
+    @property
+    def links(self) -> tuple[DocumentLink, ...]:
+        """What the document does to earlier ones."""
+        return tuple(
+            DocumentLink(document_id=self.document.id, related_id=related, relation=relation)
+            for related, relation in self.reference.links
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +231,13 @@ def plan_intake(
     resolution: Resolution,
     *,
     origin: Origin,
-    referred: Sequence[DeliveryRecord],
+    reference: Reference,
     delivery_ids: Sequence[UUID],
     rendition: Rendition | None,
 ) -> Plan:
     """Return the rows of one intake.
 
     Args:
-        referred: deliveries of the document that this message refers to, if the hub knows it.
         delivery_ids: at least one id per routed unit, all greater than the document's id.
     """
     document = DocumentRecord(
@@ -198,7 +250,7 @@ def plan_intake(
         doc_type=facts.doc_type,
         status_code=facts.status_code,
         version_no=origin.version_no,
-        refers_to=referred[0].document_id if referred else None,
+        refers_to=reference.refers_to,
         priority=facts.priority,
         lane=lane_of(facts.priority),
         sha256=received.sha256,
@@ -231,25 +283,23 @@ def plan_intake(
     return Plan(
         document=document,
         text=text,
-        deliveries=_deliveries(document, resolution, referred, delivery_ids, origin.rules),
+        deliveries=_deliveries(document, resolution, reference, delivery_ids, origin.rules),
         undeliverable=tuple(r for r in resolution.results if r.result is ResultKind.UNDELIVERABLE),
-        concerned=frozenset(
-            d.unit_id for d in (referred if facts.kind is MessageKind.STATUS else resolution.units)
-        ),
+        reference=reference,
     )
 
 
 def _deliveries(
     document: DocumentRecord,
     resolution: Resolution,
-    referred: Sequence[DeliveryRecord],
+    reference: Reference,
     delivery_ids: Sequence[UUID],
     rules: Rules,
 ) -> tuple[DeliveryRecord, ...]:
     is_document = document.kind is MessageKind.DOCUMENT
     limits = deadlines_for(document.priority, document.accepted_at, allowances=rules.deadlines)
-    waits = _what_to_wait_for(document, referred)
-    parked = None if is_document or referred else document.accepted_at + rules.parked_for
+    known = is_document or reference.refers_to is not None
+    parked = None if known else document.accepted_at + rules.parked_for
     return tuple(
         DeliveryRecord(
             id=delivery_id,
@@ -260,7 +310,7 @@ def _deliveries(
             addressed_as=unit.addressed_as,
             state=FIRST_STATE_OF_DOCUMENT if is_document else FIRST_STATE_OF_STATUS,
             lane=document.lane,
-            waits_for=waits.get(unit.unit_id),
+            waits_for=reference.waits_for.get(unit.unit_id),
             parked_until=parked,
             created_at=document.accepted_at,
             alert_at=limits.alert_at,
@@ -269,12 +319,3 @@ def _deliveries(
         )
         for unit, delivery_id in zip(resolution.units, delivery_ids, strict=False)
     )
-
-
-def _what_to_wait_for(document: DocumentRecord, referred: Sequence[DeliveryRecord]) -> dict[str, UUID]:
-    # Design section 4: per recipient unit, what refers to another message is not offered before that
-    # one was handed over or has ended. A status of a recipient goes to the sender, who has the
-    # document already; only a recall (13) follows the document to its recipient.
-    if document.kind is MessageKind.DOCUMENT or document.status_code == "13":
-        return {d.unit_id: d.id for d in referred}
-    return {}

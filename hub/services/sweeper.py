@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from hub.domain.acceptance import Decision
 from hub.domain.events import EventKind
@@ -22,20 +23,24 @@ from hub.ports.broker import Broker, BrokerUnavailable
 from hub.ports.records import Change, DeliveryRecord, Hint
 from hub.ports.unit_of_work import Transaction
 from hub.services.business_effects import ANSWERS, effects_of, sent_by_owner
+from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import non_delivery
 from hub.services.inbox import expire_lease
 from hub.services.kit import Kit
+from hub.services.references import names_of
 
 BATCH: Final = 100
+VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class Sweeper:
     """Puts right what has run out."""
 
-    def __init__(self, kit: Kit, broker: Broker) -> None:
+    def __init__(self, kit: Kit, broker: Broker, directory: DirectorySnapshot) -> None:
         self._kit = kit
         self._uow = kit.uow
         self._broker = broker
+        self._directory = directory
         self._journal = kit.journal
         self._neglected_after = kit.rules.neglected_after
 
@@ -152,20 +157,22 @@ class Sweeper:
         document = await tx.documents.get(row.document_id)
         if document is None or row.parked_until is None:
             return 0
+        directory = await self._directory.current()
+        today = now.astimezone(VIETNAM).date()
         own = sent_by_owner(document)
-        owner, concerned = (document.from_unit, row.unit_id) if own else (row.unit_id, document.from_unit)
+        ours = names_of(directory, document.from_unit, today)
+        theirs = names_of(directory, row.unit_id, today)
+        owners, concerned = (ours, theirs) if own else (theirs, ours)
         found = await tx.documents.find_reference(
-            [owner],
-            [document.document_no],
-            to_units=[concerned],
-            open_request=document.status_code in ANSWERS,
+            owners, document.document_no, to_units=concerned, answer=document.status_code in ANSWERS
         )
-        target = next((d for d in found if d.unit_id == concerned), None)
-        if target is not None:
+        if found:
+            target = found[0]
             moved = replace(row, parked_until=None, waits_for=target.id if own else None)
             await tx.documents.set_reference(document.id, target.document_id)
             known = replace(document, refers_to=target.document_id)
-            changed, effects = await effects_of(tx, self._journal, known, {concerned}, at=now)
+            rows = await tx.deliveries.lock_many([each.id for each in found])
+            changed, effects = effects_of(self._journal, known, rows, requests={}, at=now)
             matched = self._journal.delivery(EventKind.STATUS_MATCHED, moved, at=now)
             await tx.record(
                 Change(

@@ -31,13 +31,10 @@ LOCK = f"SELECT {DELIVERY_COLUMNS}, hub_now() AS now FROM delivery WHERE id = $1
 LOCK_OF_DOCUMENT = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id FOR UPDATE
 """
-LOCK_OF_UNITS = f"""
-SELECT {DELIVERY_COLUMNS} FROM delivery
-WHERE document_id = $1 AND id >= $1 AND unit_id = ANY($2::text[]) ORDER BY id FOR UPDATE
-"""
+LOCK_MANY = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 OF_DOCUMENT = f"SELECT {DELIVERY_COLUMNS} FROM delivery WHERE document_id = $1 AND id >= $1 ORDER BY id"
 # States in which a referred delivery no longer holds back what refers to it.
-_PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 'withdrawn')"
+_PASSED = "('handed_over', 'confirmed', 'rejected', 'undeliverable', 'refused', 'withdrawn', 'redirected')"
 _FREE = f"""
 d.state = 'queued' AND d.parked_until IS NULL
 AND (d.waits_for IS NULL OR EXISTS (
@@ -104,12 +101,14 @@ UPDATE delivery d SET alerted_at = hub_now() FROM late WHERE d.id = late.id
 RETURNING {prefixed(DELIVERY_COLUMNS, "d")}
 """
 # Only those for which there is something to do: many that wait in vain must not hide one whose time has come.
+# Units stand for their lines of succession, in both directions; which one counts is decided by the service.
 PARKED = f"""
 SELECT {prefixed(DELIVERY_COLUMNS, "d")} FROM delivery d JOIN document o ON o.id = d.document_id
 WHERE d.parked_until IS NOT NULL AND d.state = 'queued' AND (d.parked_until < hub_now() OR EXISTS (
     SELECT FROM document_key k JOIN delivery w ON w.document_id = k.document_id
-    WHERE k.document_no = o.document_no AND k.change_kind <> 'revoke'
-      AND (k.unit_id, w.unit_id) IN ((o.from_unit, d.unit_id), (d.unit_id, o.from_unit))))
+    WHERE k.document_no = o.document_no
+      AND ((k.unit_id = ANY(unit_line(o.from_unit)) AND w.unit_id = ANY(unit_line(d.unit_id)))
+        OR (k.unit_id = ANY(unit_line(d.unit_id)) AND w.unit_id = ANY(unit_line(o.from_unit))))))
 ORDER BY d.parked_until LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 """
 STATE_OF = "SELECT state FROM delivery WHERE id = $1"
@@ -135,10 +134,9 @@ class PgDeliveries:
         """Lock and return all deliveries of a document."""
         return await self._many(LOCK_OF_DOCUMENT, document_id)
 
-    async def lock_of_units(self, document_id: UUID, units: Collection[str]) -> tuple[DeliveryRecord, ...]:
-        """Lock and return a document's deliveries to these units."""
-        rows = await self._connection.fetch(LOCK_OF_UNITS, document_id, list(units))
-        return tuple(delivery(row) for row in rows)
+    async def lock_many(self, delivery_ids: Collection[UUID]) -> tuple[DeliveryRecord, ...]:
+        """Lock and return these deliveries."""
+        return await self._many(LOCK_MANY, list(delivery_ids))
 
     async def of_document(self, document_id: UUID) -> tuple[DeliveryRecord, ...]:
         """Return all deliveries of a document."""

@@ -8,27 +8,89 @@ from uuid import UUID
 import orjson
 
 from hub.domain.business import REQUEST_STATES
-from hub.ports.records import DeliveryRecord, DocumentRecord, DocumentText, EvidenceRow, ReportRow
+from hub.ports.records import (
+    DeliveryRecord,
+    DocumentLink,
+    DocumentRecord,
+    DocumentText,
+    EvidenceRow,
+    Family,
+    FamilyDelivery,
+    ReportRow,
+    Version,
+)
 from hub.storage.connection import Connection
-from hub.storage.rows import DELIVERY_COLUMNS, DOCUMENT_COLUMNS, TEXT_COLUMNS, delivery, document, text
+from hub.storage.rows import (
+    DELIVERY_COLUMNS,
+    DOCUMENT_COLUMNS,
+    TEXT_COLUMNS,
+    delivery,
+    document,
+    prefixed,
+    text,
+)
 
 GET = f"SELECT {DOCUMENT_COLUMNS} FROM document WHERE id = $1"
 TEXT = f"SELECT {TEXT_COLUMNS} FROM document_text WHERE document_id = $1"
-RECEIPT = "SELECT receipt FROM intake_key WHERE document_id = $1"
-# document_key is small, unpartitioned and keyed by what a status or an update quotes.
+RECEIPT = "SELECT body FROM receipt WHERE document_id = $1"
+# document_key is small, unpartitioned and keyed by what a status or an update quotes. What a unit never saw
+# comes last, and a document that only revokes another last of all: it mostly bears that one's number.
 FIND_REFERENCE = f"""
-WITH referred AS (
-    SELECT document_id FROM document_key k
-    WHERE unit_id = ANY($1::text[]) AND document_no = ANY($2::text[]) AND change_kind <> 'revoke'
-      AND ($3::text[] IS NULL OR EXISTS (
-          SELECT FROM delivery d WHERE d.document_id = k.document_id AND d.unit_id = ANY($3)))
-    ORDER BY ($4 AND EXISTS (
-        SELECT FROM delivery d WHERE d.document_id = k.document_id AND d.unit_id = ANY($3)
-                                 AND d.business_state = ANY($5))) DESC, accepted_at DESC LIMIT 1
+WITH named AS (
+    SELECT document_id, accepted_at, change_kind = 'revoke' AS revokes FROM document_key
+    WHERE unit_id = ANY($1::text[]) AND document_no = $2
+), candidates AS (
+    SELECT d.id, n.accepted_at, n.revokes,
+           $4 AND coalesce(d.business_state = ANY($5), false) AS open,
+           d.lease_token > 0 AND d.state NOT IN ('withdrawn', 'refused', 'redirected') AS seen
+    FROM named n JOIN delivery d ON d.document_id = n.document_id
+    LEFT JOIN delivery o ON $6 AND o.id = d.redirected_from
+    WHERE d.unit_id = ANY($3::text[]) OR o.unit_id = ANY($3)
+    UNION ALL
+    SELECT d.id, n.accepted_at, false, true, true
+    FROM named n JOIN delivery d ON d.request_id = n.document_id
+    WHERE $4 AND d.unit_id = ANY($3) AND d.business_state = ANY($5)
+), picked AS (
+    SELECT id FROM candidates ORDER BY open DESC, revokes, seen DESC, accepted_at DESC, id DESC LIMIT 1
+), first AS (
+    SELECT d.id, d.request_id, d.business_state FROM delivery d WHERE d.id = (SELECT id FROM picked)
 )
-SELECT {DELIVERY_COLUMNS} FROM delivery
-WHERE document_id = (SELECT document_id FROM referred) AND id >= (SELECT document_id FROM referred)
-ORDER BY id
+SELECT {prefixed(DELIVERY_COLUMNS, "d")} FROM delivery d
+WHERE d.id = (SELECT id FROM picked)
+   OR ($4 AND d.request_id = (SELECT request_id FROM first WHERE business_state = ANY($5))
+       AND d.unit_id = ANY($3) AND d.business_state = ANY($5))
+ORDER BY d.id <> (SELECT id FROM picked), d.id
+"""
+# All versions of what is named: each family by its first number, with the numbers that led to it.
+FAMILY = """
+WITH families AS (
+    SELECT unit_id, coalesce(family_no, document_no) AS family, array_agg(DISTINCT document_no) AS numbers
+    FROM document_key
+    WHERE unit_id = ANY($1::text[]) AND document_no = ANY($2::text[]) AND change_kind <> 'revoke'
+    GROUP BY 1, 2
+)
+SELECT k.document_id, k.version_no, f.numbers, k.accepted_at
+FROM families f
+JOIN document_key k ON k.unit_id = f.unit_id AND coalesce(k.family_no, k.document_no) = f.family
+WHERE k.change_kind <> 'revoke'
+ORDER BY k.accepted_at DESC, k.version_no DESC
+"""
+FAMILY_DELIVERIES = f"""
+SELECT {prefixed(DELIVERY_COLUMNS, "d")}, coalesce(o.unit_id, d.unit_id) AS meant
+FROM delivery d LEFT JOIN delivery o ON o.id = d.redirected_from
+WHERE d.document_id = ANY($1::uuid[]) AND coalesce(o.unit_id, d.unit_id) = ANY($2::text[])
+  AND d.state NOT IN ('withdrawn', 'refused', 'redirected')
+ORDER BY d.id
+"""
+OTHERS_NUMBER = """
+SELECT EXISTS (
+    SELECT FROM document_key k JOIN delivery d ON d.document_id = k.document_id
+    WHERE k.document_no = ANY($2::text[]) AND k.unit_id <> ALL($1::text[]) AND d.unit_id = ANY($3::text[])
+      AND k.change_kind <> 'revoke')
+"""
+LINKS = """
+SELECT document_id, related_id, relation FROM document_link WHERE document_id = $1 OR related_id = $1
+ORDER BY document_id, related_id
 """
 SET_REFERENCE = "UPDATE document SET refers_to = $2 WHERE id = $1"
 SET_VERIFIED = "UPDATE document SET verified_at = hub_now(), indication = $2 WHERE id = $1"
@@ -41,12 +103,6 @@ SET indication = excluded.indication, report = excluded.report, made_at = exclud
 """
 REPORTS = """
 SELECT position, sha256, indication, report FROM signature_report WHERE document_id = $1 ORDER BY position
-"""
-EVIDENCE = """
-INSERT INTO evidence (id, document_id, delivery_id, kind, body, made_at)
-SELECT e.id, e.document_id, e.delivery_id, e.kind, e.body, hub_now()
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[])
-     AS e(id, document_id, delivery_id, kind, body)
 """
 EVIDENCE = """
 SELECT id, document_id, delivery_id, kind, body FROM evidence WHERE document_id = $1 ORDER BY id
@@ -84,22 +140,59 @@ class PgDocuments:
 
     async def find_reference(
         self,
-        from_units: Sequence[str],
-        document_nos: Sequence[str],
+        owners: Sequence[str],
+        document_no: str,
         *,
-        to_units: Sequence[str] | None = None,
-        open_request: bool = False,
+        to_units: Sequence[str],
+        answer: bool = False,
+        redirected: bool = False,
     ) -> tuple[DeliveryRecord, ...]:
-        """Return the deliveries of the newest document sent under one of these numbers."""
+        """Return the delivery that a status is about, and those that an answer settles with it."""
         rows = await self._connection.fetch(
             FIND_REFERENCE,
-            list(from_units),
-            list(document_nos),
-            None if to_units is None else list(to_units),
-            open_request,
+            list(owners),
+            document_no,
+            list(to_units),
+            answer,
             sorted(REQUEST_STATES),
+            redirected,
         )
         return tuple(delivery(row) for row in rows)
+
+    async def find_family(
+        self, owners: Sequence[str], document_nos: Sequence[str], *, to_units: Sequence[str]
+    ) -> Family:
+        """Return the documents that a changing one names, in all their versions, with their deliveries."""
+        versions = await self._connection.fetch(FAMILY, list(owners), list(document_nos))
+        if not versions:
+            return Family()
+        ids = [row["document_id"] for row in versions]
+        rows = await self._connection.fetch(FAMILY_DELIVERIES, ids, list(to_units))
+        return Family(
+            versions=tuple(
+                Version(
+                    document_id=row["document_id"],
+                    version_no=row["version_no"],
+                    numbers=frozenset(row["numbers"]),
+                    accepted_at=row["accepted_at"],
+                )
+                for row in versions
+            ),
+            deliveries=tuple(FamilyDelivery(delivery=delivery(row), meant=row["meant"]) for row in rows),
+        )
+
+    async def others_number(
+        self, owners: Sequence[str], document_nos: Sequence[str], to_units: Sequence[str]
+    ) -> bool:
+        """Tell whether somebody else sent one of these numbers to one of these units."""
+        found: bool = await self._connection.fetchval(
+            OTHERS_NUMBER, list(owners), list(document_nos), list(to_units)
+        )
+        return found
+
+    async def links(self, document_id: UUID) -> tuple[DocumentLink, ...]:
+        """Return what a document does to others, and what others did to it."""
+        return tuple(DocumentLink(**dict(row)) for row in await self._connection.fetch(LINKS, document_id))
 
     async def set_reference(self, document_id: UUID, refers_to: UUID) -> None:
         """Note which document a message that was parked refers to."""

@@ -12,14 +12,20 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.domain.submission import DocumentKey, SubmissionKey
-from hub.ports.records import DeliveryRecord, DocumentRecord, DocumentText
-from hub.ports.unit_of_work import KeyClaim, KeysTaken
+from hub.ports.records import DeliveryRecord, DocumentLink, DocumentRecord, DocumentText
+from hub.ports.unit_of_work import KeyClaim, KeysTaken, NextVersion
 from hub.storage.connection import Connection
 from hub.storage.rows import attachments_to_json
 
+# The submission's own key first; where that has ended, the document's, which never does.
 RECEIPT = """
-SELECT receipt FROM intake_key
-WHERE system_id = $1 AND kind = $2 AND sha256 = $3 AND recipients_sha256 = $4
+SELECT r.body FROM receipt r WHERE r.document_id = coalesce(
+    (SELECT document_id FROM intake_key
+     WHERE system_id = $1 AND kind = $2 AND sha256 = $3 AND recipients_sha256 = $4),
+    (SELECT k.document_id FROM document_key k JOIN document d ON d.id = k.document_id
+     WHERE $2 = 'document' AND k.sha256 = $3 AND d.system_id = $1
+       AND (k.recipients_sha256 IS NULL OR k.recipients_sha256 = $4)
+     ORDER BY k.accepted_at LIMIT 1))
 """
 IDEMPOTENCY = "SELECT sha256, recipients_sha256 FROM idempotency_key WHERE system_id = $1 AND key = $2"
 # Returns whether the name is, or was, given to this very submission.
@@ -32,9 +38,17 @@ SELECT EXISTS (SELECT FROM named) OR EXISTS (
     SELECT FROM idempotency_key
     WHERE system_id = $1 AND key = $2 AND sha256 = $3 AND recipients_sha256 = $4)
 """
+# An update may name another update: the family is counted from its first number.
 NEXT_VERSION = """
-SELECT coalesce(max(version_no), 0) + 1 FROM document_key
-WHERE unit_id = $1 AND document_no = $2 AND change_kind IN ('new', 'update')
+WITH family AS (
+    SELECT coalesce((SELECT coalesce(family_no, document_no) FROM document_key
+                     WHERE unit_id = ANY($1::text[]) AND document_no = $2 AND change_kind <> 'revoke'
+                     ORDER BY accepted_at LIMIT 1), $2) AS no
+)
+SELECT f.no, (SELECT coalesce(max(k.version_no), 0) + 1 FROM document_key k
+              WHERE k.unit_id = ANY($1::text[]) AND coalesce(k.family_no, k.document_no) = f.no
+                AND k.change_kind <> 'revoke') AS version_no
+FROM family f
 """
 CONFLICTING = """
 SELECT sha256 FROM document_key
@@ -43,11 +57,14 @@ WHERE unit_id = $1 AND document_no = $2 AND change_kind = $3 AND version_no = 1
 # Each INSERT waits for a racing transaction on its key to end, then counts 1 (claimed) or 0 (taken).
 RESERVE = """
 WITH submission AS (
-    INSERT INTO intake_key (system_id, kind, sha256, recipients_sha256, document_id, receipt, accepted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1
+    INSERT INTO intake_key (system_id, kind, sha256, recipients_sha256, document_id, accepted_at)
+    VALUES ($1, $2, $3, $4, $5, $7) ON CONFLICT DO NOTHING RETURNING 1
+), given AS (
+    INSERT INTO receipt (document_id, body, made_at) VALUES ($5, $6, $7)
 ), document AS (
-    INSERT INTO document_key (unit_id, document_no, change_kind, version_no, sha256, document_id, accepted_at)
-    SELECT $8, $9, $10, $11, $3, $5, $7 WHERE $8::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
+    INSERT INTO document_key (unit_id, document_no, change_kind, version_no, sha256, document_id, accepted_at,
+                              recipients_sha256, family_no)
+    SELECT $8, $9, $10, $11, $3, $5, $7, $4, $13 WHERE $8::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
 ), name AS (
     INSERT INTO idempotency_key (system_id, key, sha256, recipients_sha256, accepted_at)
     SELECT $1, $12, $3, $4, $7 WHERE $12::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1
@@ -68,6 +85,9 @@ WITH d AS (
     INSERT INTO document_text (document_id, salt, code, subject, from_name, promulgated, type_name,
                                description)
     VALUES ($1, $20, $21, $22, $23, $24, $25, $26)
+), l AS (
+    INSERT INTO document_link (document_id, related_id, relation)
+    SELECT $1, n.related_id, n.relation FROM unnest($40::uuid[], $41::text[]) AS n(related_id, relation)
 )
 INSERT INTO delivery (id, document_id, kind, unit_id, system_id, addressed_as, state, lane, waits_for,
                       parked_until, created_at, alert_at, deadline_at, business_state)
@@ -105,10 +125,11 @@ class PgIntake:
         row = await self._connection.fetchrow(IDEMPOTENCY, system_id, key)
         return None if row is None else (row["sha256"], row["recipients_sha256"])
 
-    async def next_version(self, unit_id: str, document_no: str) -> int:
-        """Return the version number that an update would get."""
-        number: int = await self._connection.fetchval(NEXT_VERSION, unit_id, document_no)
-        return number
+    async def next_version(self, units: Sequence[str], document_no: str) -> NextVersion:
+        """Return what an update would be."""
+        row = await self._connection.fetchrow(NEXT_VERSION, list(units), document_no)
+        assert row is not None  # one family, one row
+        return NextVersion(version_no=row["version_no"], family_no=row["no"])
 
     async def conflicting(self, key: DocumentKey) -> bytes | None:
         """Return the digest accepted under a document key."""
@@ -130,6 +151,7 @@ class PgIntake:
             *names,
             claim.version_no,
             claim.idempotency_key,
+            None if named is None or claim.family_no == named.document_no else claim.family_no,
         )
         assert row is not None  # a SELECT without FROM has one row
         return KeysTaken(
@@ -144,11 +166,21 @@ class PgIntake:
         return named
 
     async def insert(
-        self, document: DocumentRecord, text: DocumentText, deliveries: Sequence[DeliveryRecord]
+        self,
+        document: DocumentRecord,
+        text: DocumentText,
+        deliveries: Sequence[DeliveryRecord],
+        links: Sequence[DocumentLink] = (),
     ) -> None:
-        """Insert a document and its deliveries in one round trip."""
+        """Insert a document with its deliveries and links in one round trip."""
         await self._connection.execute(
-            INSERT, *_document(document), *_text(text), *_deliveries(deliveries), *_rendition(document)
+            INSERT,
+            *_document(document),
+            *_text(text),
+            *_deliveries(deliveries),
+            *_rendition(document),
+            [link.related_id for link in links],
+            [link.relation for link in links],
         )
 
     async def refused(

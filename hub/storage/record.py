@@ -21,13 +21,26 @@ WITH saved AS (
         lease_token = n.lease_token, lease_until = n.lease_until, alert_at = n.alert_at,
         alerted_at = CASE WHEN d.alert_at IS DISTINCT FROM n.alert_at THEN NULL ELSE d.alerted_at END,
         deadline_at = n.deadline_at, handed_over_at = n.handed_over_at, ended_at = n.ended_at,
-        business_state = n.business_state, business_before = n.business_before
+        business_state = n.business_state, business_before = n.business_before, request_id = n.request_id,
+        -- What is offered (again) is for the system that speaks for the unit by now.
+        system_id = CASE n.state WHEN 'queued' THEN coalesce(
+            (SELECT a.system_id FROM agency a WHERE a.unit_id = d.unit_id), d.system_id) ELSE d.system_id END
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::integer[],
                 $8::bigint[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
-                $13::timestamptz[], $14::text[], $15::text[])
+                $13::timestamptz[], $14::text[], $15::text[], $40::uuid[])
          AS n(id, state, decision, reasons, waits_for, parked_until, attempts, lease_token, lease_until,
-              alert_at, deadline_at, handed_over_at, ended_at, business_state, business_before)
+              alert_at, deadline_at, handed_over_at, ended_at, business_state, business_before, request_id)
     WHERE d.id = n.id
+), made AS (
+    INSERT INTO delivery (id, document_id, kind, unit_id, system_id, addressed_as, state, lane, created_at,
+                          alert_at, deadline_at, business_state, redirected_from)
+    SELECT m.id, m.document_id, m.kind, m.unit_id, m.system_id, string_to_array(m.addressed, E'\\n'), m.state,
+           m.lane, m.created_at, m.alert_at, m.deadline_at, m.business_state, m.redirected_from
+    FROM unnest($41::uuid[], $42::uuid[], $43::text[], $44::text[], $45::uuid[], $46::text[], $47::text[],
+                $48::text[], $49::timestamptz[], $50::timestamptz[], $51::timestamptz[], $52::text[],
+                $53::uuid[])
+         AS m(id, document_id, kind, unit_id, system_id, addressed, state, lane, created_at, alert_at,
+              deadline_at, business_state, redirected_from)
 ), told AS (
     INSERT INTO event (id, kind, document_id, delivery_id, system_id, unit_id, body, at)
     SELECT * FROM unnest($16::uuid[], $17::text[], $18::uuid[], $19::uuid[], $20::uuid[], $21::text[],
@@ -61,6 +74,8 @@ async def record(connection: Connection, change: Change) -> None:
         *_hints(change.hints),
         *_evidence(change.evidence),
         *_tasks(change.tasks),
+        [d.request_id for d in change.deliveries],
+        *_made(change.made),
     )
 
 
@@ -82,6 +97,24 @@ def _deliveries(rows: Sequence[DeliveryRecord]) -> tuple[list[object], ...]:
         [r.ended_at for r in rows],
         [r.business_state for r in rows],
         [r.business_before for r in rows],
+    )
+
+
+def _made(rows: Sequence[DeliveryRecord]) -> tuple[list[object], ...]:
+    return (
+        [r.id for r in rows],
+        [r.document_id for r in rows],
+        [r.kind.value for r in rows],
+        [r.unit_id for r in rows],
+        [r.system_id for r in rows],
+        ["\n".join(r.addressed_as) for r in rows],
+        [r.state.value for r in rows],
+        [r.lane.value for r in rows],
+        [r.created_at for r in rows],
+        [r.alert_at for r in rows],
+        [r.deadline_at for r in rows],
+        [r.business_state for r in rows],
+        [r.redirected_from for r in rows],
     )
 
 

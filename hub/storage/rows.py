@@ -33,7 +33,7 @@ DOCUMENT_COLUMNS = (
 DELIVERY_COLUMNS = (
     "id, document_id, kind, unit_id, system_id, addressed_as, state, lane, decision, reasons, waits_for, "
     "parked_until, attempts, lease_token, lease_until, created_at, alert_at, deadline_at, handed_over_at, "
-    "ended_at, business_state, business_before"
+    "ended_at, business_state, business_before, request_id, redirected_from"
 )
 
 
@@ -140,6 +140,8 @@ def delivery(row: asyncpg.Record, prefix: str = "") -> DeliveryRecord:
         ended_at=col("ended_at"),
         business_state=business("business_state"),
         business_before=business("business_before"),
+        request_id=col("request_id"),
+        redirected_from=col("redirected_from"),
     )
 
 
@@ -209,7 +211,9 @@ def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-SYSTEM_COLUMNS = "id, name, adapter, adapter_settings, dialects, policy, state, binding, intake_at_once, calls_per_minute"
+SYSTEM_COLUMNS = (
+    "id, name, adapter, adapter_settings, dialects, policy, state, binding, intake_at_once, calls_per_minute"
+)
 
 
 def count_of(status: str) -> int:

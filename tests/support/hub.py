@@ -60,7 +60,7 @@ UNKNOWN, OUTSIDE = "000.00.99.H09", "000.00.01.G22"
 LONG_AGO = date(2025, 7, 1)
 MESSAGE_TABLES: Final = (
     *("document", "document_text", "delivery", "event", "task", "outbox"),
-    *("intake_key", "idempotency_key", "document_key", "evidence"),
+    *("intake_key", "idempotency_key", "document_key", "receipt", "document_link", "evidence"),
 )
 PUSH_ROUNDS: Final = 50
 RAW_XML: Final = {"Content-Type": "application/xml"}

@@ -108,6 +108,8 @@ async def test_a_status_about_an_update_that_went_to_fewer_finds_the_version_tha
     hub: HubUnderTest, a: Peer, b: Peer, c: Peer, sent: str
 ) -> None:
     second = await a.accepted(update(A, C, number=1))
+    await hub.settle()
+    await c.take_all()
     await b.accepted(status(B, "06", about=(A, 1)))
     await c.accepted(status(C, "03", about=(A, 1)))
     assert (await business(a, sent))[B] == "finished"

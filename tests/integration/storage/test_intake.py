@@ -118,9 +118,9 @@ async def test_what_was_claimed_beside_a_taken_key_goes_with_the_transaction(
 
 async def test_the_next_version_follows_the_last_and_counts_no_other_change(uow: PgUnitOfWork) -> None:
     async with uow.read() as query:
-        assert await query.intake.next_version(A, "1") == 1
+        assert (await query.intake.next_version([A], "1")).version_no == 1
         await reserve(uow, claim(1))
-        assert await query.intake.next_version(A, "1") == 2
+        assert (await query.intake.next_version([A], "1")).version_no == 2
         revoke = DocumentKey(unit_id=A, document_no="1", change_kind=ChangeKind.REVOKE)
         await reserve(uow, dataclasses.replace(claim(2, version=7), document=revoke))
-        assert await query.intake.next_version(A, "1") == 2
+        assert (await query.intake.next_version([A], "1")).version_no == 2

@@ -16,11 +16,14 @@ from schemas.messages import CATALOGUE
 STATUSES = {
     400: "not_xml encoding_unsupported body_cut body_empty bad_request",
     401: "unauthenticated key_expired",
-    403: "binding_refused forbidden sender_not_allowed status_not_allowed",
+    403: "binding_refused forbidden sender_not_allowed status_not_allowed change_not_allowed",
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
     408: "body_too_slow",
-    409: "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended",
+    409: (
+        "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended "
+        "redirect_pointless"
+    ),
     413: "body_too_large message_too_large",
     415: "media_type_unsupported",
     422: (

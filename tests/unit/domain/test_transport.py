@@ -37,6 +37,7 @@ EXPECTED = {
         "give_up": "undeliverable",
         "withdraw": "withdrawn",
         "secrecy_found": "refused",
+        "redirect": "redirected",
     },
     "queued": {
         "lease": "leased",
@@ -45,6 +46,7 @@ EXPECTED = {
         "withdraw": "withdrawn",
         "secrecy_found": "refused",
         "quarantine": "held",
+        "redirect": "redirected",
     },
     "leased": {
         "hand_over": "handed_over",
@@ -64,15 +66,17 @@ EXPECTED = {
         "secrecy_found": "refused",
     },
     "confirmed": {},
-    "rejected": {"resend": "queued", "secrecy_found": "refused"},
+    "rejected": {"resend": "queued", "secrecy_found": "refused", "redirect": "redirected"},
     "undeliverable": {
         "confirm": "confirmed",
         "resend": "queued",
         "resend_held": "held",
         "secrecy_found": "refused",
+        "redirect": "redirected",
     },
     "refused": {},
     "withdrawn": {},
+    "redirected": {"confirm": "confirmed"},
 }
 
 
