@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -150,21 +150,23 @@ class VxpClient:
         pairs = await self._call(OperationName.AGENCIES_QD20, {"level": "1"}, most=DIRECTORY_MOST_BYTES)
         return await asyncio.to_thread(rows.agencies, listed, pairs)
 
-    async def download(self, package_id: str) -> AsyncIterator[bytes]:
+    async def download(self, package_id: str) -> AsyncGenerator[bytes]:
         """Stream the message of a package: as bytes, or if the exchange will not, out of getEdoc's JSON."""
         begun = False
         try:
-            async for chunk in self._raw(package_id):
-                begun = True
-                yield chunk
+            async with aclosing(self._raw(package_id)) as chunks:
+                async for chunk in chunks:
+                    begun = True
+                    yield chunk
             return
         except ExchangeRefused:
             if begun:
                 raise
-        async for chunk in self.download_again(package_id):
-            yield chunk
+        async with aclosing(self.download_again(package_id)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    async def download_again(self, package_id: str) -> AsyncIterator[bytes]:
+    async def download_again(self, package_id: str) -> AsyncGenerator[bytes]:
         """Stream the message of a package out of getEdoc's JSON, without holding it in memory.
 
         Whether the answer is a good one is known at its end: nothing may be done with the bytes before.
@@ -221,7 +223,7 @@ class VxpClient:
         self._secrets.reverse()
         return await call()
 
-    async def _raw(self, package_id: str) -> AsyncIterator[bytes]:
+    async def _raw(self, package_id: str) -> AsyncGenerator[bytes]:
         async with self._response(OperationName.DOWNLOAD, {"docId": package_id}, transfer=True) as response:
             if response.status != 200:
                 # An error has an empty body by the protocol: there is nothing to learn but that it is one.

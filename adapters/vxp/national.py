@@ -8,17 +8,21 @@ again until the deadline. [national format, 3.2, 3.4; design section 4]
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Final
+from uuid import UUID
 
 from adapters.vxp.client import Upload, VxpClient
 from adapters.vxp.endpoint import SECRET, ClientLimits, check, endpoint_of
 from adapters.vxp.wire import ErrorCode
+from hub.domain.adapters import NATIONAL
 from hub.domain.submission import MessageKind
 from hub.ports.exits import Delivered, Exit, Failed, Outcome, Parcel, Rejected, SettingProblem
 from hub.ports.national import ExchangeError, ExchangeRefused, MessageType
 from hub.ports.records import SystemRecord
-from hub.ports.relay import NATIONAL
+
+# Notes under which id the exchange has taken deliveries of a system; raises nothing.
+Keeper = Callable[[UUID, str, Collection[UUID]], Awaitable[None]]
 
 # Refusals that no repetition changes.
 FINAL: Final = frozenset(
@@ -36,10 +40,12 @@ OURS: Final = frozenset({ErrorCode.UNREGISTERED_SENDER, ErrorCode.FILE_PROCESSIN
 class NationalExit:
     """Implements `Exit`; `exchange` is the same session for the poller."""
 
-    groups_recipients = True
+    groups_recipients: bool = True
 
-    def __init__(self, client: VxpClient) -> None:
+    def __init__(self, client: VxpClient, *, system_id: UUID, keeper: Keeper) -> None:
         self.exchange = client
+        self._system_id = system_id
+        self._keeper = keeper
 
     async def deliver(self, parcel: Parcel) -> Outcome:
         """Send a document to all its outside recipients."""
@@ -66,6 +72,7 @@ class NationalExit:
             return Failed(code=f"national_{error.code}", text=error.text)
         except ValueError:
             return Rejected(code="national_address", text="a code of sender or recipient is not ASCII")
+        await self._keeper(self._system_id, reference, parcel.delivery_ids)
         return Delivered(confirmed=True, reference=reference)
 
     async def probe(self) -> Failed | None:
@@ -84,10 +91,11 @@ class NationalExit:
 class NationalKind:
     """Implements `ExitKind` for adapter `national`."""
 
-    name = NATIONAL
-    secret_names = (SECRET,)
+    name: str = NATIONAL
+    secret_names: tuple[str, ...] = (SECRET,)
 
-    def __init__(self, limits: ClientLimits | None = None) -> None:
+    def __init__(self, keeper: Keeper, limits: ClientLimits | None = None) -> None:
+        self._keeper = keeper
         self._limits = limits or ClientLimits()
 
     def check(self, settings: Mapping[str, str]) -> tuple[SettingProblem, ...]:
@@ -96,12 +104,13 @@ class NationalKind:
 
     def open(
         self,
-        system: SystemRecord,  # noqa: ARG002 (the port's)
+        system: SystemRecord,
         settings: Mapping[str, str],
         secrets: Mapping[str, tuple[bytes, ...]],
     ) -> Exit:
         """Build the exit. Raises ValueError with the name of a setting or secret."""
-        return NationalExit(VxpClient(endpoint_of(settings, secrets), limits=self._limits))
+        client = VxpClient(endpoint_of(settings, secrets), limits=self._limits)
+        return NationalExit(client, system_id=system.id, keeper=self._keeper)
 
 
 class _Watched:

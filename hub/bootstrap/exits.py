@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.registry import collect
+from hub.bootstrap.relay import national_kind
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.ports.broker import Broker
@@ -23,9 +24,9 @@ from hub.storage.unit_of_work import PgUnitOfWork
 from hub.workers.push import PushLanes
 
 
-def make_exit_kinds(settings: Settings) -> Mapping[str, ExitKind]:  # noqa: ARG001 (kinds that need them come)
+def make_exit_kinds(settings: Settings, uow: UnitOfWork) -> Mapping[str, ExitKind]:
     """Return the kinds of exits by name. A new adapter has its line here."""
-    return collect(())
+    return collect((national_kind(settings, uow),))
 
 
 def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
@@ -37,7 +38,7 @@ def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
     return AdapterService(
         uow=uow,
         box=FileSecretBox.open_or_create(settings.secrets_key_path),
-        kinds=make_exit_kinds(settings),
+        kinds=make_exit_kinds(settings, uow),
     )
 
 
@@ -48,14 +49,16 @@ class Pushing:
     service: PushService
     lanes: PushLanes
     adapters: AdapterService
+    exits: Exits
 
 
 def make_pushing(settings: Settings, kit: Kit, broker: Broker, *, owner: str) -> Pushing:
     """Put delivery by push together. Raises SecretKeyError."""
     adapters = make_adapters(settings, kit.uow)
-    service = PushService(kit=kit, exits=Exits(kit.uow, adapters), broker=broker, owner=owner)
+    exits = Exits(kit.uow, adapters)
+    service = PushService(kit=kit, exits=exits, broker=broker, owner=owner)
     lanes = PushLanes(service, broker, places=kit.rules.push.places)
-    return Pushing(service=service, lanes=lanes, adapters=adapters)
+    return Pushing(service=service, lanes=lanes, adapters=adapters, exits=exits)
 
 
 @asynccontextmanager

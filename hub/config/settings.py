@@ -12,6 +12,7 @@ from hub.config.base import GIB, Count, Group, Seconds, require_scheme
 from hub.config.entrance import Proxy, Tls
 from hub.config.exits import Push
 from hub.config.limits import Deadlines, Leases, Limits
+from hub.config.relay import Relay
 from hub.config.storage import S3
 from hub.config.trust import Revocation
 from hub.observability.failpoints import FAILPOINTS
@@ -93,6 +94,7 @@ class Settings(Group):
     limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     push: Push = Field(Push(), description="Delivery to systems that are pushed to.")
+    relay: Relay = Field(Relay(), description="The relay to the national exchange.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
     @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")

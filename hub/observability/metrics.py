@@ -69,6 +69,15 @@ class Metrics:
         )
         self.push_seconds = histogram("push_seconds", "Time of one attempt to hand over.", "adapter")
         self.peers_paused = gauge("peers_paused", "Peers whose breaker is open or half open.")
+        self.relay_packages = counter(
+            "relay_packages",
+            "Packages of the national exchange by kind and what became of them.",
+            "kind",
+            "state",
+        )
+        self.relay_rounds = counter("relay_rounds", "Polls of the national exchange by outcome.", "outcome")
+        self.relay_silence = gauge("relay_silence_seconds", "Time since the exchange last had mail for us.")
+        self.relay_kept = gauge("relay_packages_kept", "Packages that wait for a person.")
         self.pushes_waiting = gauge("pushes_waiting", "Deliveries that wait to be pushed.")
         self.oldest_push_age = gauge("oldest_push_age_seconds", "How long the oldest of them has been due.")
         self.storage_free_bytes = gauge("storage_free_bytes", "Free space where documents lie.")

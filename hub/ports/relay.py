@@ -13,9 +13,6 @@ from hub.domain.submission import MessageKind
 from hub.ports.national import MessageType, SentPackage, Word
 from hub.ports.records import DeliveryRecord, SystemRecord
 
-NATIONAL = "national"
-"""The adapter of the system that is the way out to the national exchange."""
-
 
 class PackageState(StrEnum):
     """What the hub has made of a package."""
@@ -149,6 +146,12 @@ class RelayRepo(Protocol):
     async def kept(self, limit: int) -> tuple[PackageRecord, ...]:
         """Return packages that wait for a person, oldest first."""
 
+    async def released(self, system_id: UUID, limit: int) -> tuple[PackageRecord, ...]:
+        """Return packages that a person has given back to be taken in again."""
+
+    async def forget(self, older_than: timedelta) -> int:
+        """Forget what is settled and older than that; return how many rows."""
+
     async def counts(self, system_id: UUID) -> Mapping[str, int]:
         """Return the number of packages by state."""
 
@@ -161,7 +164,17 @@ class RelayRepo(Protocol):
     async def add_deliveries(self, deliveries: Sequence[DeliveryRecord]) -> None:
         """Add deliveries to a document that was taken in before."""
 
-    async def sent_changed(
-        self, system_id: UUID, packages: Sequence[SentPackage]
-    ) -> tuple[tuple[SentPackage, UUID | None], ...]:
-        """Write the states of sent packages; return those that changed, with their document if known."""
+    async def sent_changed(self, system_id: UUID, packages: Sequence[SentPackage]) -> tuple[SentPackage, ...]:
+        """Write the states of sent packages; return those that changed."""
+
+    async def note_reference(self, system_id: UUID, reference: str, delivery_ids: Collection[UUID]) -> None:
+        """Note the exchange's id of what it took."""
+
+    async def deliveries_sent(self, system_id: UUID, reference: str) -> tuple[DeliveryRecord, ...]:
+        """Return the deliveries that went out under the exchange's id."""
+
+    async def made_agencies(self, system_id: UUID) -> frozenset[str]:
+        """Return the units of the directory that came from this exchange's."""
+
+    async def note_agencies(self, system_id: UUID, unit_ids: Collection[str]) -> None:
+        """Note units that came from this exchange's directory."""

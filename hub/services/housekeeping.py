@@ -6,7 +6,7 @@ row, so a young one may belong to a transaction that is still under way.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +35,7 @@ class Housekeeping:
             await tx.housekeeping.ensure_partitions()
         async with self._uow.begin() as tx:
             await tx.housekeeping.expire_keys_older_than(self._key_days, KEYS_PER_ROUND)
+            await tx.relay.forget(timedelta(days=self._key_days))
             misplaced = await tx.housekeeping.misplaced_rows()
         if misplaced:
             log.error("rows_in_default_partition", rows=misplaced)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from hub.domain.adapters import NATIONAL
 from hub.ports.records import Rendition, SystemRecord
-from hub.ports.relay import NATIONAL
 from hub.services.receive import Received
 from schemas.edxml.model import StatusMessage
 from schemas.edxml.write import append_trace, write_document, write_status

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
+from hub.domain.adapters import NATIONAL
 from hub.ports.national import MessageType, SentPackage, Word
 from hub.ports.records import DeliveryRecord, SystemRecord
 from hub.ports.relay import (
-    NATIONAL,
     MessageKey,
     PackageRecord,
     PackageState,
@@ -19,7 +19,7 @@ from hub.ports.relay import (
     RoundEnd,
 )
 from hub.storage.connection import Connection
-from hub.storage.rows import SYSTEM_COLUMNS, count_of, system
+from hub.storage.rows import DELIVERY_COLUMNS, SYSTEM_COLUMNS, count_of, delivery, prefixed, system
 
 EXCHANGES = f"SELECT {SYSTEM_COLUMNS} FROM system WHERE adapter = $1 AND state = 'active' ORDER BY name"
 _STATE = (
@@ -83,6 +83,18 @@ SELECT {_PACKAGE} FROM relay_package WHERE state IN ('held', 'quarantined')
 ORDER BY first_seen_at LIMIT $1
 """
 COUNTS = "SELECT state, count(*) AS number FROM relay_package WHERE system_id = $1 GROUP BY state"
+RELEASED = f"""
+SELECT {_PACKAGE} FROM relay_package
+WHERE system_id = $1 AND state = 'waiting' AND blob_id IS NOT NULL AND due_at <= hub_now()
+ORDER BY first_seen_at LIMIT $2
+"""
+FORGET = """
+DELETE FROM relay_package
+WHERE state IN ('taken', 'dropped') AND told IS NOT DISTINCT FROM to_tell
+  AND changed_at < hub_now() - $1::interval
+"""
+FORGET_MESSAGES = "DELETE FROM relay_message WHERE accepted_at < hub_now() - $1::interval"
+FORGET_SENT = "DELETE FROM relay_sent WHERE seen_at < hub_now() - $1::interval"
 _KEY = (
     "system_id = $1 AND kind = $2 AND from_unit = $3 AND document_no = $4 AND change = $5 "
     "AND content_sha256 = $6"
@@ -106,6 +118,19 @@ ON CONFLICT (system_id, reference, code) DO UPDATE SET state = excluded.state, s
 WHERE relay_sent.state <> excluded.state
 RETURNING reference, code, state
 """
+NOTE_REFERENCE = """
+INSERT INTO relay_reference (system_id, reference, delivery_id) SELECT $1, $2, unnest($3::uuid[])
+ON CONFLICT DO NOTHING
+"""
+DELIVERIES_SENT = f"""
+SELECT {prefixed(DELIVERY_COLUMNS, "d")} FROM relay_reference r JOIN delivery d ON d.id = r.delivery_id
+WHERE r.system_id = $1 AND r.reference = $2 ORDER BY d.id
+"""
+MADE_AGENCIES = "SELECT unit_id FROM relay_agency WHERE system_id = $1"
+NOTE_AGENCIES = """
+INSERT INTO relay_agency (system_id, unit_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
+"""
+FORGET_REFERENCES = "DELETE FROM relay_reference WHERE noted_at < hub_now() - $1::interval"
 
 
 class PgRelay:
@@ -187,6 +212,17 @@ class PgRelay:
         """Return packages that wait for a person."""
         return tuple(_package(row) for row in await self._connection.fetch(KEPT, limit))
 
+    async def released(self, system_id: UUID, limit: int) -> tuple[PackageRecord, ...]:
+        """Return packages that a person has given back to be taken in again."""
+        return tuple(_package(row) for row in await self._connection.fetch(RELEASED, system_id, limit))
+
+    async def forget(self, older_than: timedelta) -> int:
+        """Forget what is settled and older than that; return how many rows."""
+        done = 0
+        for sql in (FORGET, FORGET_MESSAGES, FORGET_SENT, FORGET_REFERENCES):
+            done += count_of(await self._connection.execute(sql, older_than))
+        return done
+
     async def counts(self, system_id: UUID) -> Mapping[str, int]:
         """Return the number of packages by state."""
         rows = await self._connection.fetch(COUNTS, system_id)
@@ -215,9 +251,7 @@ class PgRelay:
             ],
         )
 
-    async def sent_changed(
-        self, system_id: UUID, packages: Sequence[SentPackage]
-    ) -> tuple[tuple[SentPackage, UUID | None], ...]:
+    async def sent_changed(self, system_id: UUID, packages: Sequence[SentPackage]) -> tuple[SentPackage, ...]:
         """Write the states of sent packages; return those that changed."""
         rows = await self._connection.fetch(
             SENT_CHANGED,
@@ -226,9 +260,25 @@ class PgRelay:
             [p.to_code for p in packages],
             [p.state for p in packages],
         )
-        return tuple(
-            (SentPackage(reference=r["reference"], to_code=r["code"], state=r["state"]), None) for r in rows
-        )
+        return tuple(SentPackage(reference=r["reference"], to_code=r["code"], state=r["state"]) for r in rows)
+
+    async def note_reference(self, system_id: UUID, reference: str, delivery_ids: Collection[UUID]) -> None:
+        """Note the exchange's id of what it took."""
+        await self._connection.execute(NOTE_REFERENCE, system_id, reference, list(delivery_ids))
+
+    async def deliveries_sent(self, system_id: UUID, reference: str) -> tuple[DeliveryRecord, ...]:
+        """Return the deliveries that went out under the exchange's id."""
+        rows = await self._connection.fetch(DELIVERIES_SENT, system_id, reference)
+        return tuple(delivery(row) for row in rows)
+
+    async def made_agencies(self, system_id: UUID) -> frozenset[str]:
+        """Return the units of the directory that came from this exchange's."""
+        rows = await self._connection.fetch(MADE_AGENCIES, system_id)
+        return frozenset(row["unit_id"] for row in rows)
+
+    async def note_agencies(self, system_id: UUID, unit_ids: Collection[str]) -> None:
+        """Note units that came from this exchange's directory."""
+        await self._connection.execute(NOTE_AGENCIES, system_id, list(unit_ids))
 
     async def _held(self, sql: str, state: RelayState, *arguments: object) -> bool:
         done = await self._connection.execute(sql, state.system_id, state.lease_token, *arguments)

@@ -69,7 +69,23 @@ CREATE TABLE relay_sent (
     reference   text NOT NULL,
     code        text NOT NULL,
     state       text NOT NULL,
-    document_id uuid,
     seen_at     timestamptz NOT NULL DEFAULT hub_now(),
     PRIMARY KEY (system_id, reference, code)
+);
+
+-- The exchange's own id of what it took from us: one for all outside recipients of a document.
+CREATE TABLE relay_reference (
+    system_id   uuid NOT NULL,
+    reference   text NOT NULL,
+    delivery_id uuid NOT NULL,
+    noted_at    timestamptz NOT NULL DEFAULT hub_now(),
+    PRIMARY KEY (system_id, reference, delivery_id)
+);
+CREATE INDEX relay_reference_delivery ON relay_reference (delivery_id);
+
+-- Units of the directory that came from the exchange's own; the others are never touched by it.
+CREATE TABLE relay_agency (
+    system_id uuid NOT NULL REFERENCES system (id) ON DELETE CASCADE,
+    unit_id   text NOT NULL,
+    PRIMARY KEY (system_id, unit_id)
 );
