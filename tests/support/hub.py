@@ -25,9 +25,10 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from adapters.registry import collect
+from adapters.vxp.poller import Poller
 from hub import bootstrap
-from hub.bootstrap.exits import Pushing
 from hub.bootstrap.blobs import open_blobs
+from hub.bootstrap.exits import Pushing
 from hub.config import Limits, Settings, load_settings
 from hub.config.storage import S3
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
@@ -283,6 +284,7 @@ class HubUnderTest:
     url: str
     session: ClientSession
     pushing: Pushing
+    poller: Poller
     systems: dict[str, Peer] = field(default_factory=dict)
 
     @property
@@ -376,12 +378,18 @@ async def hub_on(
     agencies: Sequence[Agency] = DIRECTORY,
     s3: S3 | None = None,
     exits: Sequence[ExitKind] = (),
+    more: dict[str, Any] | None = None,
 ) -> AsyncIterator[HubUnderTest]:
-    """Put a hub together as the product does, serve it, and take it down again."""
+    """Put a hub together as the product does, serve it, and take it down again; `more` are other settings."""
     plenty = {"intake_per_system": 64, "intake_per_node": 64, "disk_free_ratio": 0, "disk_free_bytes": 0}
     plenty |= limits or {}
     settings: Settings = load_settings(
-        environment={}, home=folder, database_url=dsn, s3=s3, limits=Limits.model_validate(plenty)
+        environment={},
+        home=folder,
+        database_url=dsn,
+        s3=s3,
+        limits=Limits.model_validate(plenty),
+        **(more or {}),
     )
     async with AsyncExitStack() as stack:
         # A change of the directory is seen by the next call, not within a second.
@@ -396,12 +404,13 @@ async def hub_on(
         if exits:
             kinds = collect(exits)
             patch = stack.enter_context(pytest.MonkeyPatch.context())
-            patch.setattr("hub.bootstrap.exits.make_exit_kinds", lambda _settings: kinds)
+            patch.setattr("hub.bootstrap.exits.make_exit_kinds", lambda *_: kinds)
         hub = await bootstrap.assemble(settings, uow=uow, blobs=blobs, verifier=chosen, bell=bell, dsn=dsn)
         # The longest wait each time: whether something is due must not be chance.
         hub.pushing.service._settling._chance = lambda: 1.0
         stack.push_async_callback(hub.pushing.service.close)
-        registry = RegistryService(PgUnitOfWork(pool), bootstrap.make_ids(), frozenset({"H09"}))
+        suffixes = frozenset(settings.province_codes)
+        registry = RegistryService(PgUnitOfWork(pool), bootstrap.make_ids(), suffixes)
         await registry.replace_directory(agencies)
         server = TestServer(hub.app)
         await stack.enter_async_context(server)
@@ -419,6 +428,7 @@ async def hub_on(
             url,
             session,
             hub.pushing,
+            hub.poller,
         )
 
 
