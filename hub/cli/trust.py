@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn, TypeVar
 import typer
 
 from hub.bootstrap import online_rules
-from hub.cli.node import HomeOption
+from hub.cli.options import HomeOption
 from hub.config import load_settings
 from signing import trust_admin
 from signing.anchors import AnchorRule, Purpose
@@ -249,9 +249,8 @@ def _source(shown: Shown) -> str:
 def _describe(shown: Shown) -> None:
     digits = shown.sha256.upper()
     print(f"{_KINDS[shown.kind]}: {shown.name}")
-    print(
-        f"    hiệu lực {_span(shown.not_before, shown.not_after)}, khóa {shown.key}, ký bằng {shown.signature}"
-    )
+    print(f"    hiệu lực {_span(shown.not_before, shown.not_after)}")
+    print(f"    khóa {shown.key}, ký bằng {shown.signature}")
     print(f"    SHA-256 {' '.join(digits[i : i + 8] for i in range(0, len(digits), 8))}")
     if shown.kind is Kind.ROOT:
         print(f"    {_source(shown)}")
