@@ -399,7 +399,10 @@ class HousekeepingRepo(Protocol):
         """Make the monthly partitions of this and the next three months; return how many were made."""
 
     async def expire_keys_older_than(self, days: int, limit: int) -> int:
-        """Delete submission keys past their time; return how many."""
+        """Delete submission keys past their time, and receipts that no key leads to; return how many keys."""
+
+    async def expire_refusals_older_than(self, days: int, limit: int) -> int:
+        """Delete the facts of refusals past their time; return how many."""
 
     async def misplaced_rows(self) -> int:
         """Return how many rows sit in default partitions (a wrong clock)."""

@@ -1,14 +1,15 @@
 """edXML written for a system that sends fields and files instead.
 
 The hub builds the message from what the caller says, in the strict dialect, and takes it in through the
-same intake as every other: same checks, same keys, same receipt. The same fields and files always give
-the same bytes, so a resend is known as the same submission; `sent_at`, which goes into the trace of the
-message, is therefore the caller's to say and to repeat.
+same intake as every other: same checks, same receipt. A resend is known by its fields and files, whatever
+the directory calls the agencies by then; `sent_at`, which goes into the trace of the message, is the
+caller's to say and to repeat.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,9 +19,12 @@ from zoneinfo import ZoneInfo
 
 from hub.domain.directory import Directory
 from hub.domain.ids import normalise_code
+from hub.domain.jcs import Json
+from hub.domain.submission import MessageKind
 from hub.services.access import Caller
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.intake import IntakeService, Submitted
+from hub.services.order_key import OrderKey, order_digest, said_at
 from schemas.edxml.model import (
     AttachmentInfo,
     Business,
@@ -124,10 +128,49 @@ class ComposeService:
 
         If the process dies here, nothing was accepted; the spool is cleared at the next start.
         """
+        key = await asyncio.to_thread(_key, order, files)
+        known = await self._intake.known_order(caller, key, idempotency_key=idempotency_key)
+        if known is not None:
+            return known
         message = _message(order, files, await self._directory.current())
         path = spool / EDXML_NAME
         await asyncio.to_thread(_write, message, files, path)
-        return await self._intake.submit(caller, _read(path), idempotency_key=idempotency_key)
+        return await self._intake.submit(caller, _read(path), idempotency_key=idempotency_key, order=key)
+
+
+def _key(order: DocumentOrder, files: Sequence[FilePart]) -> OrderKey:
+    fields: dict[str, Json] = {
+        "from": normalise_code(order.from_code),
+        "to": [normalise_code(code) for code in order.to_codes],
+        "document_no": order.document_no,
+        "code": [order.code_number, order.code_notation],
+        "promulgated": [order.promulgated.isoformat(), order.place],
+        "type_name": order.type_name,
+        "subject": order.subject,
+        "content": order.content,
+        "priority": order.priority,
+        "due": None if order.due is None else order.due.isoformat(),
+        "signer": [order.signer.competence, order.signer.position, order.signer.full_name],
+        "quotes": [
+            [q.organ_id, q.code, q.document_no, None if q.promulgated is None else q.promulgated.isoformat()]
+            for q in order.quotes
+        ],
+        "change": [
+            order.change.doc_type,
+            order.change.reason,
+            order.change.updates,
+            [[number, list(units)] for number, units in order.change.replaces],
+        ],
+        "to_places": list(order.to_places),
+        "sent_at": said_at(order.sent_at),
+        "files": [[f.name, f.content_type, _digest(f.path)] for f in files],
+    }
+    return OrderKey(kind=MessageKind.DOCUMENT, sha256=order_digest(MessageKind.DOCUMENT, fields))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _message(order: DocumentOrder, files: Sequence[FilePart], directory: Directory) -> DocumentMessage:

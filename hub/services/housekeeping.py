@@ -35,6 +35,7 @@ class Housekeeping:
             await tx.housekeeping.ensure_partitions()
         async with self._uow.begin() as tx:
             await tx.housekeeping.expire_keys_older_than(self._key_days, KEYS_PER_ROUND)
+            await tx.housekeeping.expire_refusals_older_than(self._key_days, KEYS_PER_ROUND)
             await tx.relay.forget(timedelta(days=self._key_days))
             misplaced = await tx.housekeeping.misplaced_rows()
         if misplaced:

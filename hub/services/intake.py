@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from hub.domain.deadlines import Lane, lane_of
-from hub.domain.directory import Directory, Resolution, ResultKind, may_speak_for
+from hub.domain.directory import Directory, Resolution, ResultKind
 from hub.domain.events import code_or_digest
 from hub.domain.problems import HubError, Refusal
 from hub.domain.secrecy import find_mark
@@ -45,20 +45,19 @@ from hub.services.intake_plan import Facts, Origin, Reference, facts_of, plan_in
 from hub.services.intake_terms import NO_TERMS, Terms, hold_to, without_served
 from hub.services.journal import SALT_BYTES
 from hub.services.kit import Kit
-from hub.services.lines import line_of
+from hub.services.order_key import OrderKey
 from hub.services.receive import receive
 from hub.services.references import Parties, refer
 from hub.services.relay_content import content_digest
 from hub.services.relay_merge import merge
 from hub.services.relay_route import (
     Arrival,
-    outside_names,
-    outside_unit,
     passed_through,
     served_here,
     with_relay,
 )
 from hub.services.rendition import Hop, leaves_the_province, readable_by_all, render
+from hub.services.senders import Sender, sender_of
 from hub.services.slots import Slots
 from schemas.limits import FormatLimits
 
@@ -89,23 +88,25 @@ class IntakeLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sender:
-    # The unit that a message is from; all names under which messages for or from it may be kept.
-    unit_id: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
     # A message that may be accepted: from whom, for whom, what it refers to.
     resolution: Resolution
-    sender: _Sender
+    sender: Sender
     snapshot_id: str
     reference: Reference
 
     @property
     def from_unit(self) -> str:
         return self.sender.unit_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    # How a message comes: under which name of the sender, from outside, on what terms, for which order.
+    idempotency_key: str | None
+    arrival: Arrival | None
+    terms: Terms
+    order: OrderKey | None
 
 
 class IntakeService:
@@ -144,6 +145,7 @@ class IntakeService:
         idempotency_key: str | None = None,
         arrival: Arrival | None = None,
         terms: Terms = NO_TERMS,
+        order: OrderKey | None = None,
     ) -> Submitted:
         """Take in one message.
 
@@ -154,6 +156,7 @@ class IntakeService:
             arrival: the message came in from the national exchange, as whose system `caller` acts: it may
                 be from everybody outside the province, and is served to our own units alone.
             terms: what the sender says about the message beside it.
+            order: the message was written for an order given in fields: that is what makes it the same.
 
         Raises:
             Refusal: the message or the call is not acceptable (4xx), nothing is stored.
@@ -163,22 +166,31 @@ class IntakeService:
         with self._slots.take(caller.system_id):
             spool = await self._blobs.new_spool()
             try:
-                return await self._submit(caller, body, spool, idempotency_key, arrival, terms)
+                how = _How(idempotency_key=idempotency_key, arrival=arrival, terms=terms, order=order)
+                return await self._submit(caller, body, spool, how)
             finally:
                 await self._blobs.drop_spool(spool)
 
-    async def _submit(
-        self,
-        caller: Caller,
-        body: AsyncIterator[bytes],
-        spool: Path,
-        idempotency_key: str | None,
-        arrival: Arrival | None,
-        terms: Terms,
-    ) -> Submitted:
+    async def known_order(
+        self, caller: Caller, order: OrderKey, *, idempotency_key: str | None = None
+    ) -> Submitted | None:
+        """Return the receipt of an order that was taken in before, without writing its message again.
+
+        Raises:
+            Refusal: `idempotency_conflict`.
+        """
+        key = order.of(caller.system_id)
+        stored, now = await self._look_up((key,), idempotency_key)
+        if stored is None:
+            return None
+        await self._name(key, idempotency_key, now)
+        self._metrics.submissions.labels("repeated").inc()
+        return Submitted(receipt=stored, repeated=True)
+
+    async def _submit(self, caller: Caller, body: AsyncIterator[bytes], spool: Path, how: _How) -> Submitted:
         submission: Submission | None = None
         try:
-            submission = await self._receive(caller, body, spool, idempotency_key, arrival, terms)
+            submission = await self._receive(caller, body, spool, how)
             return await self._take_in(submission, spool)
         except Refusal as refusal:
             self._metrics.submissions.labels(refusal.code).inc()
@@ -186,42 +198,39 @@ class IntakeService:
             raise
 
     async def _receive(
-        self,
-        caller: Caller,
-        body: AsyncIterator[bytes],
-        spool: Path,
-        idempotency_key: str | None,
-        arrival: Arrival | None,
-        terms: Terms,
+        self, caller: Caller, body: AsyncIterator[bytes], spool: Path, how: _How
     ) -> Submission:
         received = await receive(body, spool, limits=self._limits.format, max_bytes=self._limits.max_bytes)
         self._failpoints.hit("after_temp_write")
         facts = facts_of(received)
-        if arrival is not None:
-            codes = dict.fromkeys((*facts.recipients, *arrival.to_codes))
+        if how.arrival is not None:
+            codes = dict.fromkeys((*facts.recipients, *how.arrival.to_codes))
             facts = replace(facts, recipients=tuple(codes))
-        if terms != NO_TERMS:
-            facts = hold_to(terms, facts, await self._directory.current())
+        if how.terms != NO_TERMS:
+            facts = hold_to(how.terms, facts, await self._directory.current())
+        key = SubmissionKey(
+            system_id=caller.system_id,
+            kind=facts.kind,
+            sha256=received.sha256,
+            recipients_sha256=recipients_digest(facts.recipients),
+        )
         return Submission(
             caller=caller,
             received=received,
             facts=facts,
-            key=SubmissionKey(
-                system_id=caller.system_id,
-                kind=facts.kind,
-                sha256=received.sha256,
-                recipients_sha256=recipients_digest(facts.recipients),
-            ),
-            idempotency_key=idempotency_key,
-            arrival=arrival,
-            in_parts=terms.only is not None,
-            content_sha256=None if arrival is None else content_digest(received),
+            key=key if how.order is None else how.order.of(caller.system_id),
+            body_key=None if how.order is None else key,
+            idempotency_key=how.idempotency_key,
+            about=None if how.order is None else how.order.about,
+            arrival=how.arrival,
+            in_parts=how.terms.only is not None,
+            content_sha256=None if how.arrival is None else content_digest(received),
         )
 
     async def _take_in(self, submission: Submission, spool: Path) -> Submitted:
         stored, now = await self._known(submission)
         if stored is not None:
-            await self._name(submission, now)
+            await self._name(submission.key, submission.idempotency_key, now)
             self._metrics.submissions.labels("repeated").inc()
             return Submitted(receipt=stored, repeated=True)
         judged = await self._judge(submission, now)
@@ -257,12 +266,12 @@ class IntakeService:
         answer = None if receipt is None else Submitted(receipt=receipt, repeated=True)
         return replace(judged, resolution=left), answer
 
-    async def _name(self, submission: Submission, now: datetime) -> None:
+    async def _name(self, key: SubmissionKey, name: str | None, now: datetime) -> None:
         # A name given with a resend is taken from then on: it must not name another message later.
-        if submission.idempotency_key is None:
+        if name is None:
             return
         async with self._uow.read() as query:
-            if not await query.intake.name(submission.key, submission.idempotency_key, now):
+            if not await query.intake.name(key, name, now):
                 raise Refusal("idempotency_conflict")
 
     async def _hold_the_gate(self, facts: Facts) -> None:
@@ -272,14 +281,23 @@ class IntakeService:
             raise HubError(closed, retry_after=CLOSED_RETRY_AFTER_S)
 
     async def _known(self, submission: Submission) -> tuple[bytes | None, datetime]:
-        key = submission.key
+        keys = (submission.key,) if submission.body_key is None else (submission.key, submission.body_key)
+        return await self._look_up(keys, submission.idempotency_key)
+
+    async def _look_up(
+        self, keys: Sequence[SubmissionKey], name: str | None
+    ) -> tuple[bytes | None, datetime]:
         async with self._uow.read() as query:
             now = await query.intake.now()
-            if submission.idempotency_key is not None:
-                named = await query.intake.idempotency(key.system_id, submission.idempotency_key)
-                if named is not None and named != (key.sha256, key.recipients_sha256):
+            if name is not None:
+                named = await query.intake.idempotency(keys[0].system_id, name)
+                if named is not None and named not in [(k.sha256, k.recipients_sha256) for k in keys]:
                     raise Refusal("idempotency_conflict")
-            return await query.intake.receipt(key), now
+            for key in keys:
+                stored = await query.intake.receipt(key)
+                if stored is not None:
+                    return stored, now
+        return None, now
 
     async def _judge(self, submission: Submission, now: datetime) -> _Judged:
         facts = submission.facts
@@ -289,7 +307,7 @@ class IntakeService:
         directory = await self._directory.current()
         today = now.astimezone(VIETNAM).date()
         status = facts.kind is MessageKind.STATUS
-        sender = _sender(directory, submission, today, about_received=status)
+        sender = sender_of(directory, submission, today, about_received=status)
         resolution = await self._resolve(directory, submission, today)
         if not resolution.units:
             raise _no_recipient(resolution)
@@ -461,21 +479,6 @@ class IntakeService:
                 )
         except DatabaseUnavailable:
             log.warning("refusal_not_recorded", code=refusal.code)
-
-
-def _sender(directory: Directory, submission: Submission, today: date, *, about_received: bool) -> _Sender:
-    code = submission.facts.from_code
-    if submission.arrival is not None:
-        # Nobody outside speaks for one of ours.
-        unit_id = outside_unit(directory, code)
-        if unit_id is None:
-            raise Refusal("relay_sender_is_ours", params={"agency": code})
-        return _Sender(unit_id=unit_id, names=outside_names(directory, code))
-    named = directory.by_code(code, today)
-    system_id = submission.caller.system_id
-    if named is None or not may_speak_for(directory, system_id, code, today, about_received=about_received):
-        raise Refusal("sender_not_allowed", params={"agency": code})
-    return _Sender(unit_id=named.unit_id, names=line_of(directory, named.unit_id, today))
 
 
 def _no_recipient(resolution: Resolution) -> Refusal:

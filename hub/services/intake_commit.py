@@ -53,13 +53,18 @@ class VersionTaken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One message on its way in; `about` is the document that a status said in fields is about."""
+    """One message on its way in.
+
+    An order given in fields goes by a `key` of its own; `body_key` is that of the message written for it,
+    under which earlier versions of the hub kept it. `about` is the document that such a status is about.
+    """
 
     caller: Caller
     received: Received
     facts: Facts
     key: SubmissionKey
     idempotency_key: str | None
+    body_key: SubmissionKey | None = None
     about: UUID | None = None
     arrival: Arrival | None = None
     content_sha256: bytes | None = None

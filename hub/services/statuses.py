@@ -1,8 +1,8 @@
 """Status messages written for a system that does not write edXML itself.
 
 The hub writes the message in the caller's name from what the caller says, and takes it in through the
-same intake as every other message: same checks, same receipt. It never makes up a status on its own
-(design section 2, invariant 11).
+same intake as every other message: same checks, same receipt. What was said before is known by what was said,
+not by the bytes written for it. The hub never makes up a status on its own (design section 2, invariant 11).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from hub.domain.business import SENDER_CODES, StatusCode, reason_required
 from hub.domain.directory import Agency, Directory
+from hub.domain.ids import normalise_code
+from hub.domain.jcs import Json
 from hub.domain.problems import Refusal
 from hub.domain.submission import MessageKind
 from hub.ports.records import DeliveryRecord
@@ -23,6 +25,7 @@ from hub.services.access import Caller
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import Followed, FollowService
 from hub.services.intake import IntakeService, Submitted
+from hub.services.order_key import OrderKey, order_digest, said_at
 from schemas.edxml.model import DateText, Organization, ResponseFor, StaffInfo, StatusMessage, TimeText
 from schemas.edxml.write import write_status
 
@@ -68,6 +71,10 @@ class StatusService:
         """
         if reason_required(order.status_code) and not order.description.strip():
             raise Refusal("reason_missing")
+        key = _key(order)
+        known = await self._intake.known_order(caller, key, idempotency_key=idempotency_key)
+        if known is not None:
+            return known
         followed = await self._follow.document(caller, order.about)
         if followed.document.kind is MessageKind.STATUS:
             # A status is about a document; an answer to a status is another status about that document.
@@ -88,8 +95,23 @@ class StatusService:
             staff=StaffInfo(department=order.department, staff=order.staff),
         )
         return await self._intake.submit(
-            caller, _once(write_status(message)), idempotency_key=idempotency_key
+            caller, _once(write_status(message)), idempotency_key=idempotency_key, order=key
         )
+
+
+def _key(order: StatusOrder) -> OrderKey:
+    fields: dict[str, Json] = {
+        "about": str(order.about),
+        "at": said_at(order.at),
+        "status_code": order.status_code.value,
+        "description": order.description.strip(),
+        "staff": order.staff,
+        "department": order.department,
+        "from": None if order.from_code is None else normalise_code(order.from_code),
+        "to": None if order.to_code is None else normalise_code(order.to_code),
+    }
+    kind = MessageKind.STATUS
+    return OrderKey(kind=kind, sha256=order_digest(kind, fields), about=order.about)
 
 
 def _sides(followed: Followed, order: StatusOrder, directory: Directory) -> tuple[Agency, str]:
