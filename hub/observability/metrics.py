@@ -60,6 +60,9 @@ class Metrics:
         self.submission_bytes = histogram(
             "submission_bytes", "Size of accepted submissions.", buckets=SIZE_BYTES
         )
+        self.folder_files = counter(
+            "folder_files", "Files found in folders of systems: taken, repeated or refused.", "result"
+        )
         self.verifications = counter("verifications", "Verified documents by indication.", "indication")
         self.verification_seconds = histogram("verification_seconds", "Time to verify one document.")
         self.tasks_due = gauge("tasks_waiting", "Tasks that wait for a worker or are worked on.", "kind")
