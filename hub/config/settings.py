@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from hub.config.base import GIB, Count, Group, Seconds, require_scheme
 from hub.config.entrance import Proxy, Tls
 from hub.config.exits import Push
+from hub.config.folders import Folders
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.relay import Relay
 from hub.config.storage import S3
@@ -91,6 +92,7 @@ class Settings(Group):
     tls: Tls = Field(Tls(), description="TLS served by the hub itself.")
     proxy: Proxy = Field(Proxy(), description="A reverse proxy before the hub.")
     s3: S3 = Field(S3(), description="S3-compatible storage of documents as sent.")
+    folders: Folders = Field(Folders(), description="Folders of systems that know nothing but folders.")
     limits: Limits = Field(Limits(), description="Limits of messages, senders and nodes.")
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     push: Push = Field(Push(), description="Delivery to systems that are pushed to.")
