@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.registry import collect
+from hub.bootstrap.folders import folder_kinds
 from hub.bootstrap.relay import national_kind
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
@@ -26,7 +27,7 @@ from hub.workers.push import PushLanes
 
 def make_exit_kinds(settings: Settings, uow: UnitOfWork) -> Mapping[str, ExitKind]:
     """Return the kinds of exits by name. A new adapter has its line here."""
-    return collect((national_kind(settings, uow),))
+    return collect((national_kind(settings, uow), *folder_kinds(settings)))
 
 
 def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:

@@ -11,14 +11,17 @@ from uuid import UUID
 
 from aiohttp import web
 
+from adapters.folder.watch import FolderWatcher
 from adapters.vxp.poller import Poller
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.database import open_database, prepare_home
 from hub.bootstrap.exits import Pushing, make_pushing
+from hub.bootstrap.folders import make_folder_watcher
 from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
 from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import format_limits_of, trust_folder
+from hub.bootstrap.vxp import hang_in
 from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import PEER_TOPICS, InProcessBroker
 from hub.config import Settings
@@ -52,6 +55,7 @@ class Hub:
     decisions: DecisionService
     pushing: Pushing
     poller: Poller
+    folders: FolderWatcher
     settings: Settings
 
 
@@ -146,20 +150,26 @@ async def assemble(
         exits=pushing.exits,
         owner=node,
     )
+    folders = make_folder_watcher(
+        kit, intake=services.intake, inbox=services.inbox, exits=pushing.exits, owner=node
+    )
     loops = Loops(
         motions,
         bell=bell,
         broker=broker,
         verify_workers=settings.verify_workers,
-        also={"push": pushing.lanes.run, "relay": poller.run},
+        also={"push": pushing.lanes.run, "relay": poller.run, "folders": folders.run},
     )
+    app = create_app(services)
+    hang_in(app, settings, kit, services)
     return Hub(
-        app=create_app(services),
+        app=app,
         loops=loops,
         registry=make_registry(settings, uow, kit.ids),
         decisions=DecisionService(kit),
         pushing=pushing,
         poller=poller,
+        folders=folders,
         settings=settings,
     )
 

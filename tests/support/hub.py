@@ -24,6 +24,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from adapters.folder.watch import FolderWatcher
 from adapters.registry import collect
 from adapters.vxp.poller import Poller
 from hub import bootstrap
@@ -51,7 +52,7 @@ from signing.report import (
     SignatureReport,
     worst,
 )
-from tests.support.faulty import FaultyPool as FaultyPool  # tests find it here
+from tests.support.faulty import FaultyPool as FaultyPool  # noqa: PLC0414 (tests find it here)
 
 A, B, C = "000.00.01.H09", "000.00.02.H09", "000.00.03.H09"
 B_NEW = "H09.2"
@@ -285,6 +286,7 @@ class HubUnderTest:
     session: ClientSession
     pushing: Pushing
     poller: Poller
+    folders: FolderWatcher
     systems: dict[str, Peer] = field(default_factory=dict)
 
     @property
@@ -429,6 +431,7 @@ async def hub_on(
             session,
             hub.pushing,
             hub.poller,
+            hub.folders,
         )
 
 
