@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from hub.domain.ids import normalise_code
 from hub.services.receive import Received
-from schemas.edxml.model import DocumentMessage, StatusMessage
+from schemas.edxml.model import BUSINESS_NEW, DocumentMessage, StatusMessage
 
 
 def content_digest(received: Received) -> bytes:
@@ -39,7 +39,10 @@ def _of_status(m: StatusMessage) -> Iterator[str]:
 
 def _of_document(m: DocumentMessage, files: list[str]) -> Iterator[str]:
     business = m.business
-    yield from ("document", str(business.doc_type), business.reason, business.document_id)
+    yield from ("document", str(business.doc_type))
+    if business.doc_type != BUSINESS_NEW:
+        # Of a new document the exchange may have lost this part altogether.
+        yield from (business.reason, business.document_id)
     yield from (m.code_number, m.code_notation, m.subject, m.content, m.promulgation_date.raw)
     for info in business.document_infos:
         yield from ("info", str(info.document_info), str(info.document_receiver))
