@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.registry import collect
+from adapters.webhook.kind import WebhookKind
 from hub.bootstrap.folders import folder_kinds
 from hub.bootstrap.relay import national_kind
 from hub.config import Settings
@@ -27,7 +28,7 @@ from hub.workers.push import PushLanes
 
 def make_exit_kinds(settings: Settings, uow: UnitOfWork) -> Mapping[str, ExitKind]:
     """Return the kinds of exits by name. A new adapter has its line here."""
-    return collect((national_kind(settings, uow), *folder_kinds(settings)))
+    return collect((WebhookKind(), national_kind(settings, uow), *folder_kinds(settings)))
 
 
 def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
