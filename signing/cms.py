@@ -1,6 +1,7 @@
 """The CMS core: one SignerInfo judged against the digest of what it should sign [RFC 5652, EN 319 122-1].
 
-Serves PDF signatures, detached and enveloping CMS files, ASiC with CAdES, and timestamp tokens. The
+Structures are read by places (`signing.der`), leaves by the general library, once each. Serves PDF
+signatures, detached and enveloping CMS files, ASiC with CAdES, and timestamp tokens. The
 mechanism is tolerant where signatures in use are odd but sound (attributes out of DER order, BER lengths,
 several certificate forms) and says so in findings; what is wrong becomes a verdict of its own kind: digest
 (HASH_FAILURE), value (SIG_CRYPTO_FAILURE), certificate reference (NO_SIGNING_CERTIFICATE_FOUND).
@@ -9,14 +10,17 @@ several certificate forms) and says so in findings; what is wrong becomes a verd
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from asn1crypto import cms, core, parser, tsp, x509
+from asn1crypto import cms, x509
 
+from signing import der
 from signing.algorithms import DIGEST_OIDS, SIGNATURE_OIDS, digest
 from signing.certificates import BROKEN_DER, load_certificate, public_key
+from signing.cms_references import CertificateReference, reference_matches, references_in, same_name
+from signing.known import ByBytes
 from signing.primitives import Scheme, key_bits, value_matches
 
 OID_SIGNATURE_TIMESTAMP = "1.2.840.113549.1.9.16.2.14"
@@ -24,15 +28,15 @@ OID_CONTENT_TIMESTAMP = "1.2.840.113549.1.9.16.2.20"
 OID_ARCHIVE_TIMESTAMP_V3 = "0.4.0.1733.2.4"
 OID_ARCHIVE_TIMESTAMPS_OLD = frozenset({"1.2.840.113549.1.9.16.2.27", "1.2.840.113549.1.9.16.2.48"})
 OID_ESC_TIMESTAMPS = frozenset({"1.2.840.113549.1.9.16.2.25", "1.2.840.113549.1.9.16.2.26"})
-OID_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
-OID_SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 OID_CONTENT_TYPE = "1.2.840.113549.1.9.3"
 OID_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 OID_SIGNING_TIME = "1.2.840.113549.1.9.5"
 OID_COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
 OID_REVOCATION_VALUES = "1.2.840.113549.1.9.16.2.24"
 
-MAX_NESTING = 8
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+_FIRST, _SECOND, _KEY_IDENTIFIER = 0xA0, 0xA1, 0x80
+_OCTETS = frozenset({der.OCTET_STRING, der.CONSTRUCTED_OCTETS})
 DigestOf = Callable[[str], bytes | None]
 
 
@@ -41,13 +45,16 @@ class CmsBroken(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateReference:
-    """One ESSCertID(v2): the digest by which a signature names its certificate."""
+class SignerInfo:
+    """The parts of one SignerInfo as they stand in the bytes."""
 
-    digest_name: str
-    digest: bytes
-    issuer_der: bytes | None
-    serial: int | None
+    sid: bytes
+    digest_oid: str
+    algorithm: bytes
+    value: bytes
+    signed: bytes | None = None
+    """Contents of the signed attributes, without tag and length."""
+    unsigned: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +66,7 @@ class SignedMessage:
     certificates: tuple[x509.Certificate, ...]
     crls: tuple[bytes, ...]
     ocsps: tuple[bytes, ...]
-    signer_infos: tuple[cms.SignerInfo, ...]
-    signed_data: cms.SignedData
+    signer_infos: tuple[SignerInfo, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,29 +101,81 @@ class SignerCheck:
 def parse(blob: bytes) -> SignedMessage:
     """Read a ContentInfo with SignedData; trailing zeros (a reserved hole) are ignored."""
     try:
-        signed_data = _signed_data(blob)
-        encapsulated, content_type = _encapsulated(signed_data)
-        return SignedMessage(
-            content_type=content_type,
-            encapsulated=encapsulated,
-            certificates=tuple(_certificates(signed_data)),
-            crls=tuple(_revocation(signed_data, ocsp=False)),
-            ocsps=tuple(_revocation(signed_data, ocsp=True)),
-            signer_infos=tuple(signed_data["signer_infos"]),
-            signed_data=signed_data,
-        )
+        return _signed_data(blob)
     except CmsBroken:
         raise
     except BROKEN_DER as error:
         raise CmsBroken(_short(error)) from error
 
 
-def _signed_data(blob: bytes) -> cms.SignedData:
-    info = cms.ContentInfo.load(blob)
-    kind = info["content_type"].native
-    if kind != "signed_data":
-        raise CmsBroken(f"content type {kind}")
-    return info["content"]
+def _signed_data(blob: bytes) -> SignedMessage:
+    """The parts of SignedData, found by their tags in the order of [RFC 5652 §5.1]."""
+    outer = der.element(blob, 0, len(blob))
+    kind, holder = _exactly(blob, outer, (der.OBJECT_IDENTIFIER, _FIRST))
+    if blob[kind.start : kind.end] != _SIGNED_DATA:
+        raise CmsBroken(f"content type {_content_type(blob[kind.start : kind.end])}")
+    (body,) = _exactly(blob, holder, (der.SEQUENCE,))
+    parts = der.children(blob, body)
+    _, _, content = _of_tags(parts[:3], (der.INTEGER, der.SET, der.SEQUENCE))
+    rest = parts[3:]
+    certificates = rest.pop(0) if rest and rest[0].tag == _FIRST else None
+    revocation = rest.pop(0) if rest and rest[0].tag == _SECOND else None
+    (infos,) = _of_tags(rest, (der.SET,))
+    encapsulated, content_type = _encapsulated(blob, content)
+    crls, ocsps = _revocation(blob, body) if revocation is not None else ((), ())
+    return SignedMessage(
+        content_type=content_type,
+        encapsulated=encapsulated,
+        certificates=tuple(_certificates(blob, certificates)) if certificates is not None else (),
+        crls=crls,
+        ocsps=ocsps,
+        signer_infos=tuple(_signer_info(blob, e) for e in der.children(blob, infos)),
+    )
+
+
+def _of_tags(found: Sequence[der.Element], tags: tuple[int, ...]) -> Sequence[der.Element]:
+    if tuple(e.tag for e in found) != tags:
+        raise CmsBroken("not the structure of SignedData")
+    return found
+
+
+def _exactly(blob: bytes, parent: der.Element, tags: tuple[int, ...]) -> Sequence[der.Element]:
+    if parent.tag not in {der.SEQUENCE, _FIRST}:
+        raise CmsBroken("not the structure of SignedData")
+    return _of_tags(der.children(blob, parent), tags)
+
+
+def signer_info(blob: bytes) -> SignerInfo:
+    """A SignerInfo that stands alone, as a counter-signature does."""
+    try:
+        return _signer_info(blob, der.element(blob, 0, len(blob)))
+    except BROKEN_DER as error:
+        raise CmsBroken(_short(error)) from error
+
+
+def _signer_info(blob: bytes, whole: der.Element) -> SignerInfo:
+    """The parts of a SignerInfo [RFC 5652 §5.3]."""
+    parts = der.children(blob, whole)
+    if (
+        whole.tag != der.SEQUENCE
+        or len(parts) < 5
+        or parts[1].tag not in {der.SEQUENCE, _KEY_IDENTIFIER, _FIRST}
+    ):
+        raise CmsBroken("not the structure of SignerInfo")
+    _of_tags((parts[0], parts[2]), (der.INTEGER, der.SEQUENCE))
+    rest = parts[3:]
+    signed = rest.pop(0) if rest[0].tag == _FIRST else None
+    unsigned = rest.pop() if rest[-1].tag == _SECOND else None
+    if len(rest) != 2 or rest[0].tag != der.SEQUENCE or rest[1].tag not in _OCTETS:
+        raise CmsBroken("not the structure of SignerInfo")
+    return SignerInfo(
+        sid=blob[parts[1].start : parts[1].end],
+        digest_oid=_algorithm_oid(blob[parts[2].start : parts[2].end]),
+        algorithm=blob[rest[0].start : rest[0].end],
+        value=der.octets(blob, rest[1]),
+        signed=blob[signed.inside : signed.inside_end] if signed is not None else None,
+        unsigned=blob[unsigned.inside : unsigned.inside_end] if unsigned is not None else None,
+    )
 
 
 def _short(error: Exception) -> str:
@@ -125,73 +183,69 @@ def _short(error: Exception) -> str:
     return (text[:117] + "…") if len(text) > 118 else (text or type(error).__name__)
 
 
-def _encapsulated(signed_data: cms.SignedData) -> tuple[bytes | None, str]:
-    """Content and its type, read by tags: the library's own reading trips over constructed strings."""
-    parts = list(elements(signed_data["encap_content_info"].contents or b""))
-    content_type = str(cms.ContentType.load(parts[0]).native)
+@ByBytes
+def _content_type(oid: bytes) -> str:
+    return str(cms.ContentType.load(oid).native)
+
+
+@ByBytes
+def _algorithm_oid(identifier: bytes) -> str:
+    first = der.children(identifier, der.element(identifier, 0, len(identifier)))[0]
+    return der.dotted(identifier[first.start : first.end])
+
+
+def _encapsulated(blob: bytes, content: der.Element) -> tuple[bytes | None, str]:
+    """Content and its type."""
+    parts = der.children(blob, content)
+    content_type = _content_type(blob[parts[0].start : parts[0].end])
     if len(parts) < 2:
         return None, content_type
-    inner = parser.parse(parts[1])[4]
+    inner = der.element(blob, parts[1].inside, parts[1].inside_end)
     # PKCS#7 1.5 wraps the content in its own type; what is signed is the value without tag and length.
-    return _octets(inner) if inner[:1] in {b"\x04", b"\x24"} else bytes(parser.parse(inner)[4]), content_type
+    return der.octets(blob, inner) if inner.tag in _OCTETS else blob[
+        inner.inside : inner.inside_end
+    ], content_type
 
 
-def _octets(der: bytes, depth: int = 0) -> bytes:
-    """An OCTET STRING's value, its pieces put together where it is constructed [X.690 §8.7]."""
-    _, is_constructed, _, _, contents, _ = parser.parse(der)
-    if not is_constructed or depth > MAX_NESTING:
-        return bytes(contents)
-    return b"".join(_octets(piece, depth + 1) for piece in elements(contents))
-
-
-def elements(contents: bytes) -> Iterator[bytes]:
-    """The DER elements that follow one another in `contents`, each whole."""
-    position = 0
-    while position < len(contents):
-        _, _, _, header, body, trailer = parser.parse(contents[position:])
-        size = len(header) + len(body) + len(trailer)
-        yield contents[position : position + size]
-        position += size
-
-
-def _certificates(signed_data: cms.SignedData) -> Iterator[x509.Certificate]:
+def _certificates(blob: bytes, holder: der.Element) -> Iterator[x509.Certificate]:
     try:
-        ders = list(elements(signed_data["certificates"].contents or b""))
+        found = der.children(blob, holder)
     except BROKEN_DER:
         return
-    for der in ders:
-        certificate = load_certificate(der) if der[:1] == b"\x30" else None
+    for each in found:
+        certificate = load_certificate(blob[each.start : each.end]) if each.tag == der.SEQUENCE else None
         if certificate is not None:
             yield certificate
 
 
-def _revocation(signed_data: cms.SignedData, *, ocsp: bool) -> Iterator[bytes]:
+def _revocation(blob: bytes, body: der.Element) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Lists and OCSP responses kept beside the certificates."""
+    crls: list[bytes] = []
+    ocsps: list[bytes] = []
     try:
-        for choice in signed_data["crls"]:
-            if not ocsp and choice.name == "certificate_list":
-                yield choice.chosen.dump()
-            elif (
-                ocsp
-                and choice.name == "other"
-                and "ocsp" in str(choice.chosen["other_rev_info_format"].native)
-            ):
-                yield choice.chosen["other_rev_info"].dump()
+        for choice in cms.SignedData.load(blob[body.start : body.end])["crls"]:
+            if choice.name == "certificate_list":
+                crls.append(choice.chosen.dump())
+            elif choice.name == "other" and "ocsp" in str(choice.chosen["other_rev_info_format"].native):
+                ocsps.append(choice.chosen["other_rev_info"].dump())
     except BROKEN_DER:
-        return
+        pass
+    return tuple(crls), tuple(ocsps)
 
 
-def attributes(raw: cms.CMSAttributes) -> dict[str, list[bytes]]:
+def attributes(contents: bytes) -> dict[str, list[bytes]]:
     """Attribute values by object identifier, as DER; a broken attribute is left out."""
     found: dict[str, list[bytes]] = {}
     try:
-        items = list(elements(raw.contents or b""))
+        items = list(der.elements(contents))
     except BROKEN_DER:
         return found
     for item in items:
         try:
-            attribute = cms.CMSAttribute.load(item)
-            values = list(elements(attribute["values"].contents or b""))
-            found.setdefault(attribute["type"].dotted, []).extend(values)
+            oid, values = der.children(item, der.element(item, 0, len(item)))[:2]
+            ders = [item[v.start : v.end] for v in der.children(item, values)]
+            if item[0] == der.SEQUENCE and oid.tag == der.OBJECT_IDENTIFIER and values.tag == der.SET:
+                found.setdefault(der.dotted(item[oid.start : oid.end]), []).extend(ders)
         except BROKEN_DER:
             continue
     return found
@@ -199,7 +253,7 @@ def attributes(raw: cms.CMSAttributes) -> dict[str, list[bytes]]:
 
 def check_signer(
     message: SignedMessage,
-    signer_info: cms.SignerInfo,
+    info: SignerInfo,
     digest_of: DigestOf,
     *,
     more_certificates: Iterable[x509.Certificate] = (),
@@ -209,21 +263,18 @@ def check_signer(
 
     A counter-signature has no content-type attribute [RFC 5652 §11.4].
     """
-    signed, unsigned, has_attributes = {}, {}, False
+    has_attributes = bool(info.signed)
+    signed = attributes(info.signed) if info.signed else {}
+    unsigned = attributes(info.unsigned) if info.unsigned else {}
+    digest_oid, value = info.digest_oid, info.value
     try:
-        if signer_info["signed_attrs"].contents:
-            signed, has_attributes = attributes(signer_info["signed_attrs"]), True
-        if signer_info["unsigned_attrs"].contents:
-            unsigned = attributes(signer_info["unsigned_attrs"])
-        value = bytes(signer_info["signature"].native)
-        digest_oid = signer_info["digest_algorithm"]["algorithm"].dotted
-        scheme, unknown = _scheme(signer_info, DIGEST_OIDS.get(digest_oid, ""))
+        scheme, unknown = _scheme(info.algorithm, DIGEST_OIDS.get(digest_oid, ""))
     except BROKEN_DER as error:
         raise CmsBroken(_short(error)) from error
     digest_name = DIGEST_OIDS.get(digest_oid, "") or (scheme.digest if scheme else "")
     pool = [*message.certificates, *more_certificates]
-    references = tuple(_references(signed))
-    signer = _find_signer(signer_info, pool, references)
+    references = tuple(references_in(signed))
+    signer = _find_signer(info, pool, references)
     check = functools.partial(
         SignerCheck,
         signer=signer,
@@ -250,15 +301,15 @@ def check_signer(
     key = public_key(signer)
     if key is None:
         return check(digest_matches=digest_matches, unknown_algorithm="public key")
-    if has_attributes:
+    if info.signed:
         matches, in_order = _attributes_signed(
-            signer_info, functools.partial(value_matches, key, scheme, value)
+            info.signed, functools.partial(value_matches, key, scheme, value)
         )
     else:
         matches, in_order = value_matches(key, scheme, value, content_digest, prehashed=True), True
         digest_matches = matches
     kind, bits = key_bits(key)
-    by_digest, by_serial = _reference_matches(references, signer)
+    by_digest, by_serial = reference_matches(references, signer)
     return check(
         key=kind,
         key_size=bits,
@@ -271,36 +322,34 @@ def check_signer(
     )
 
 
-def _scheme(signer_info: cms.SignerInfo, digest_name: str) -> tuple[Scheme | None, str | None]:
-    algorithm = signer_info["signature_algorithm"]
-    oid = algorithm["algorithm"].dotted
+def _scheme(algorithm: bytes, digest_name: str) -> tuple[Scheme | None, str | None]:
+    """The scheme by which a value was made, or the identifier of one that is not known."""
+    oid = _algorithm_oid(algorithm)
     known = SIGNATURE_OIDS.get(oid)
     if known is None:
         return None, oid
     name, fixed = known
-    if name != "rsa-pss":
-        return Scheme(name=name, digest=fixed or digest_name), None
-    parameters = algorithm["parameters"]
+    return Scheme(name=name, digest=fixed or digest_name) if name != "rsa-pss" else _pss(algorithm), None
+
+
+def _pss(algorithm: bytes) -> Scheme:
+    parameters = cms.SignedDigestAlgorithm.load(algorithm)["parameters"]
     inner = parameters["hash_algorithm"]["algorithm"].dotted
     mask = parameters["mask_gen_algorithm"]["parameters"]["algorithm"].dotted
     salt = int(parameters["salt_length"].native)
-    return (
-        Scheme(
-            name=name, digest=DIGEST_OIDS.get(inner, ""), mgf_digest=DIGEST_OIDS.get(mask), salt_length=salt
-        ),
-        None,
+    return Scheme(
+        name="rsa-pss", digest=DIGEST_OIDS.get(inner, ""), mgf_digest=DIGEST_OIDS.get(mask), salt_length=salt
     )
 
 
-def _attributes_signed(
-    signer_info: cms.SignerInfo, matches: Callable[[bytes], bool | None]
-) -> tuple[bool | None, bool]:
+def _attributes_signed(contents: bytes, matches: Callable[[bytes], bool | None]) -> tuple[bool | None, bool]:
     """Value over the attributes as they stand, else in DER order; second: do they stand in DER order?"""
-    raw = signer_info["signed_attrs"]
-    contents = bytes(raw.contents)
-    items = list(elements(contents))
-    in_order = items == sorted(items)
     as_found = matches(_set_of(contents))
+    try:
+        items = list(der.elements(contents))
+    except ValueError:
+        return as_found, False
+    in_order = items == sorted(items)
     if as_found is not False:
         return as_found, in_order
     return matches(_set_of(b"".join(sorted(items)))), in_order
@@ -319,9 +368,10 @@ def _message_digest(signed: dict[str, list[bytes]]) -> bytes | None:
     if len(values) != 1:
         return None
     try:
-        return bytes(core.OctetString.load(values[0]).native)
+        found = der.element(values[0], 0, len(values[0]))
     except BROKEN_DER:
         return None
+    return der.octets(values[0], found) if found.tag in _OCTETS else None
 
 
 def _content_type_matches(signed: dict[str, list[bytes]], content_type: str) -> bool:
@@ -329,7 +379,7 @@ def _content_type_matches(signed: dict[str, list[bytes]], content_type: str) -> 
     if len(values) != 1:
         return False
     try:
-        return bool(cms.ContentType.load(values[0]).native == content_type)
+        return _content_type(values[0]) == content_type
     except BROKEN_DER:
         return False
 
@@ -345,69 +395,15 @@ def _signing_time(signed: dict[str, list[bytes]]) -> datetime | None:
     return None
 
 
-def _references(signed: dict[str, list[bytes]]) -> Iterator[CertificateReference]:
-    """First ESSCertID of each signing-certificate attribute: it names the signer [RFC 5035 §4]."""
-    for oid, form in (
-        (OID_SIGNING_CERTIFICATE_V2, tsp.SigningCertificateV2),
-        (OID_SIGNING_CERTIFICATE, tsp.SigningCertificate),
-    ):
-        for value in signed.get(oid, []):
-            try:
-                first = form.load(value)["certs"][0]
-                name = "sha1"
-                if oid == OID_SIGNING_CERTIFICATE_V2:
-                    name = DIGEST_OIDS.get(first["hash_algorithm"]["algorithm"].dotted, "")
-                issuer, serial = _issuer_serial(first)
-                yield CertificateReference(
-                    digest_name=name,
-                    digest=bytes(first["cert_hash"].native),
-                    issuer_der=issuer,
-                    serial=serial,
-                )
-            except BROKEN_DER:
-                continue
-
-
-def _issuer_serial(reference: tsp.ESSCertID) -> tuple[bytes | None, int | None]:
-    try:
-        both = reference["issuer_serial"]
-        if both.native is None:
-            return None, None
-        names = [n.chosen.untag().dump() for n in both["issuer"] if n.name == "directory_name"]
-        return (names[0] if names else None), int(both["serial_number"].native)
-    except BROKEN_DER:
-        return None, None
-
-
-def _reference_matches(
-    references: tuple[CertificateReference, ...], signer: x509.Certificate
-) -> tuple[bool | None, bool]:
-    if not references:
-        return None, True
-    der = signer.dump()
-    by_digest = all(digest(r.digest_name, der) == r.digest for r in references)
-    tbs = signer["tbs_certificate"]
-    issuer = x509.Name.load(tbs["issuer"].dump())
-    by_serial = all(
-        (r.serial is None or r.serial == int(tbs["serial_number"].native))
-        and (r.issuer_der is None or _same_name(r.issuer_der, issuer))
-        for r in references
-    )
-    return by_digest, by_serial
-
-
-def _same_name(der: bytes, name: x509.Name) -> bool:
-    try:
-        return der == name.dump() or bool(x509.Name.load(der) == name)
-    except BROKEN_DER:
-        return False
-
-
 def _find_signer(
-    signer_info: cms.SignerInfo, pool: list[x509.Certificate], references: tuple[CertificateReference, ...]
+    info: SignerInfo, pool: list[x509.Certificate], references: tuple[CertificateReference, ...]
 ) -> x509.Certificate | None:
     """The certificate that the SignerInfo names; of several candidates the one with the referenced digest."""
-    candidates = [c for c in pool if _is_named(signer_info, c)]
+    try:
+        named = _name_of(info.sid)
+    except BROKEN_DER:
+        return None
+    candidates = [c for c in pool if _is_named(named, c)]
     for reference in references:
         for certificate in candidates:
             if digest(reference.digest_name, certificate.dump()) == reference.digest:
@@ -415,15 +411,21 @@ def _find_signer(
     return candidates[0] if candidates else None
 
 
-def _is_named(signer_info: cms.SignerInfo, certificate: x509.Certificate) -> bool:
+def _name_of(sid: bytes) -> tuple[bytes, int] | bytes:
+    """Issuer and serial number, or a key identifier."""
+    whole = der.element(sid, 0, len(sid))
+    if whole.tag != der.SEQUENCE:
+        return der.octets(sid, whole)
+    issuer, serial = _of_tags(der.children(sid, whole), (der.SEQUENCE, der.INTEGER))
+    number = int.from_bytes(sid[serial.inside : serial.inside_end], "big", signed=True)
+    return sid[issuer.start : issuer.end], number
+
+
+def _is_named(named: tuple[bytes, int] | bytes, certificate: x509.Certificate) -> bool:
     try:
-        sid = signer_info["sid"]
-        if sid.name == "issuer_and_serial_number":
-            tbs = certificate["tbs_certificate"]
-            if int(tbs["serial_number"].native) != int(sid.chosen["serial_number"].native):
-                return False
-            issuer = sid.chosen["issuer"]
-            return bool(issuer.dump() == tbs["issuer"].dump()) or bool(issuer == tbs["issuer"])
-        return bool(certificate.key_identifier == sid.chosen.native)
+        if isinstance(named, bytes):
+            return bool(certificate.key_identifier == named)
+        tbs = certificate["tbs_certificate"]
+        return int(tbs["serial_number"].native) == named[1] and same_name(named[0], tbs["issuer"])
     except BROKEN_DER:
         return False

@@ -9,12 +9,11 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asn1crypto import cms as asn1_cms
 from asn1crypto import pem, x509
 
 from signing import cms
 from signing.algorithms import digest
-from signing.certificates import BROKEN_DER, describe, kind
+from signing.certificates import describe, kind
 from signing.constraints import Evidence, judge_signer, judge_time_and_trust, judge_timestamps
 from signing.judgement import Judgement
 from signing.messages import Code
@@ -110,7 +109,7 @@ def _bare(identifier: str, judgement: Judgement) -> SignatureReport:
 def _signer(
     identifier: str,
     message: cms.SignedMessage,
-    info: asn1_cms.SignerInfo,
+    info: cms.SignerInfo,
     content: Content | None,
     options: VerifyOptions,
     reports: list[SignatureReport],
@@ -152,12 +151,12 @@ def _unavailable(_name: str) -> None:
     return None
 
 
-def _counter_signers(check: cms.SignerCheck) -> list[asn1_cms.SignerInfo]:
+def _counter_signers(check: cms.SignerCheck) -> list[cms.SignerInfo]:
     found = []
     for value in check.unsigned.get(cms.OID_COUNTER_SIGNATURE, []):
         try:
-            found.append(asn1_cms.SignerInfo.load(value))
-        except BROKEN_DER:
+            found.append(cms.signer_info(value))
+        except cms.CmsBroken:
             continue
     return found
 
