@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.services import make_kit, make_registry
@@ -16,6 +17,9 @@ from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
 
+# A directory of a hundred thousand agencies is replaced by a few statements.
+COMMAND_STATEMENT_S: Final = 120.0
+
 
 @asynccontextmanager
 async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
@@ -26,7 +30,9 @@ async def open_registry(settings: Settings) -> AsyncIterator[RegistryService]:
             await migrate(dsn)
         else:
             dsn = settings.database_url.get_secret_value()
-        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
+        pool = await create_pool(
+            dsn, size=2, application_name="lienthong-command", statement_timeout_s=COMMAND_STATEMENT_S
+        )
         stack.push_async_callback(pool.close)
         yield make_registry(settings, PgUnitOfWork(pool), make_ids())
 

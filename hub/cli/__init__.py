@@ -14,7 +14,7 @@ from typing import Final
 import typer
 
 from hub import __version__
-from hub.cli import bench, desk, files, node, registry, trust
+from hub.cli import agency, bench, desk, files, node, system, trust
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -37,8 +37,8 @@ app.command("bench")(bench.bench)
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)
 app.command("sign")(files.sign)
-app.add_typer(registry.agencies, name="agency")
-app.add_typer(registry.systems, name="system")
+app.add_typer(agency.agencies, name="agency")
+app.add_typer(system.systems, name="system")
 app.add_typer(desk.deliveries, name="delivery")
 app.add_typer(trust.trust, name="trust")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hub.bootstrap import SchemaOutdated, TrustUnusable
 from hub.broker.declaring import TopologyConflict
 from hub.config import SettingsInvalid
+from hub.domain.directory_file import FileUnreadable
 from hub.domain.directory_orders import OrderRefused
 from hub.domain.problems import HubError
 from hub.embedded.errors import EmbeddedPostgresError
@@ -16,15 +19,23 @@ from hub.storage.pool import DatabaseUnfit
 from hub.storage.seal_keys import SealKeyError
 from hub.web.server import PortTaken
 
+# Errors that bring their sentences.
+_TOLD: Final = (
+    RegistryError,
+    OrderRefused,
+    FileUnreadable,
+    EmbeddedPostgresError,
+    MigrationError,
+    DatabaseUnfit,
+)
+
 
 def explain(error: BaseException) -> str | None:
     """Return what to tell a person about an error, or None if it is a fault of the program."""
     if isinstance(error, BaseExceptionGroup):
         told = [text for text in map(explain, error.exceptions) if text is not None]
         return "\n".join(dict.fromkeys(told)) if len(told) == len(error.exceptions) else None
-    if isinstance(
-        error, RegistryError | OrderRefused | EmbeddedPostgresError | MigrationError | DatabaseUnfit
-    ):
+    if isinstance(error, _TOLD):
         return _both(error.code, error.vi, error.en)
     if isinstance(error, HubError):
         vi = f"{error.text('vi')} {error.action('vi')}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -14,16 +13,13 @@ import uvloop
 
 from hub.bootstrap import open_hub, serve_until
 from hub.cli.doctor import examine
+from hub.cli.options import ConfigOption, HomeOption
 from hub.config import Settings, load_settings
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.observability import logging
 from hub.storage.migrate import migrate
 
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Thư mục giữ toàn bộ dữ liệu (LIENTHONG_HOME).")
-]
 PortOption = Annotated[int | None, typer.Option("--port", help="Cổng HTTP (LIENTHONG_HTTP_PORT).")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Tệp cấu hình TOML (LIENTHONG_CONFIG).")]
 
 
 class Phase(StrEnum):

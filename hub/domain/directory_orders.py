@@ -111,7 +111,8 @@ def plan(directory: Directory, order: Order, today: date) -> tuple[Agency, ...]:
 
 
 def _unit(directory: Directory, code: str, today: date) -> Agency:
-    found = directory.by_code(code, today)
+    # A code that begins only later already names its unit for whoever arranges it.
+    found = directory.by_code(code, today) or directory.by_code(code)
     if found is None:
         raise OrderRefused("agency_unknown", code=code)
     return found

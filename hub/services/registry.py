@@ -16,35 +16,15 @@ from hub.domain.limits import API_KEY_GRACE
 from hub.ports.records import AgencyRow, SystemRecord
 from hub.ports.unit_of_work import Transaction, UnitOfWork
 from hub.services.directory_admin import DirectoryAdmin, Import
-from hub.services.verification_facts import parse_policy
+from hub.services.registry_errors import RegistryError, check_policy, system_unknown
+from hub.services.system_settings import SystemSettings
+
+__all__ = ["DEFAULT_DIALECTS", "NewKey", "RegistryError", "RegistryService"]
 
 DEFAULT_DIALECTS: Final = ("qcvn-prefixed",)
 LISTED_MOST: Final = 200_000
 NOBODY: Final = "lienthong"
 """Who ordered a change that no person is named for."""
-
-
-class RegistryError(Exception):
-    """Root of what can be wrong with an administrator's order; `code` is stable, texts say what to do."""
-
-    def __init__(self, code: str, vi: str, en: str) -> None:
-        super().__init__(f"{code}: {en}")
-        self.code = code
-        self.vi = vi
-        self.en = en
-
-
-def check_policy(policy: Sequence[tuple[str, str]]) -> None:
-    """Raise RegistryError `policy_invalid` unless an acceptance policy can be made of these settings."""
-    try:
-        parse_policy(policy)
-    except ValueError as error:
-        raise RegistryError(
-            "policy_invalid",
-            "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
-            "on_indeterminate là warn hoặc hold.",
-            f"The policy cannot be used: {error}",
-        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +52,7 @@ class RegistryService:
         self._ids = ids
         self._suffixes = province_suffixes
         self.changes = DirectoryAdmin(uow, ids, province_suffixes)
+        self.settings = SystemSettings(uow, province_suffixes)
 
     async def add_system(
         self,
@@ -200,11 +181,7 @@ class RegistryService:
     async def _system(self, tx: Transaction, name: str) -> SystemRecord:
         system = await tx.systems.by_name(name)
         if system is None:
-            raise RegistryError(
-                "system_unknown",
-                f"Không có phần mềm tên “{name}”. Xem danh sách bằng lệnh `lienthong system list`.",
-                f"There is no system {name!r}: `lienthong system list` shows all.",
-            )
+            raise system_unknown(name)
         return system
 
     async def _make_key(self, tx: Transaction, system: SystemRecord) -> NewKey:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.node import HomeOption, PortOption
+from hub.cli.node import PortOption
+from hub.cli.options import HomeOption
 from hub.observability import logging
 
 

@@ -172,18 +172,23 @@ def test_a_configuration_that_is_no_toml_is_said_with_its_place(run: Run, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
-    [(b"\xff\xfe\x00", "UTF-8"), (None, "does not exist")],
-    ids=["not text", "missing"],
+    ("content", "code", "text"),
+    [
+        ("mã,tên".encode("utf-16"), 1, "[file_is_utf16]"),
+        (b"code\n\xd4\n", 1, "[file_not_utf8]"),
+        (b"PK\x03\x04", 1, "[file_is_workbook]"),
+        (None, 2, "does not exist"),
+    ],
+    ids=["UTF-16", "not UTF-8", "workbook", "missing"],
 )
 def test_a_directory_file_that_cannot_be_read_is_said(
-    run: Run, tmp_path: Path, content: bytes | None, text: str
+    run: Run, tmp_path: Path, content: bytes | None, code: int, text: str
 ) -> None:
     path = tmp_path / "agencies.csv"
     if content is not None:
         path.write_bytes(content)
     said = run("agency", "import", str(path))
-    assert said.code == 2
+    assert said.code == code
     assert text in said.err
 
 

@@ -1,0 +1,39 @@
+"""What can be wrong with an administrator's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.services.verification_facts import parse_policy
+
+
+class RegistryError(Exception):
+    """Root of what can be wrong with an administrator's order; `code` is stable, texts say what to do."""
+
+    def __init__(self, code: str, vi: str, en: str) -> None:
+        super().__init__(f"{code}: {en}")
+        self.code = code
+        self.vi = vi
+        self.en = en
+
+
+def system_unknown(name: str) -> RegistryError:
+    """Return the error that no system has a name."""
+    return RegistryError(
+        "system_unknown",
+        f"Không có phần mềm tên “{name}”. Xem danh sách bằng lệnh `lienthong system list`.",
+        f"There is no system {name!r}: `lienthong system list` shows all.",
+    )
+
+
+def check_policy(policy: Sequence[tuple[str, str]]) -> None:
+    """Raise RegistryError `policy_invalid` unless an acceptance policy can be made of these settings."""
+    try:
+        parse_policy(policy)
+    except ValueError as error:
+        raise RegistryError(
+            "policy_invalid",
+            "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
+            "on_indeterminate là warn hoặc hold.",
+            f"The policy cannot be used: {error}",
+        ) from error
