@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
+from adapters.registry import collect
 from adapters.vxp.endpoint import ClientLimits
-from adapters.vxp.national import NationalKind
+from adapters.vxp.national import NationalExit, NationalKind
 from adapters.vxp.poller import Poller
 from hub.bootstrap.blobs import open_blobs
-from hub.bootstrap.values import suffixes_of
+from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
+from hub.ports.national import ExchangeUnavailable
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
+from hub.services.adapters import AdapterService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.exits import Exits
 from hub.services.intake import IntakeService
 from hub.services.kit import Kit
 from hub.services.relay import Reception
 from hub.services.relay_desk import RelayDesk
-from hub.services.relay_directory import DirectorySync
+from hub.services.relay_directory import DirectorySync, SyncPlan
 from hub.services.relay_round import RelayRounds, RelayRules
 from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
+from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -79,7 +83,7 @@ def make_poller(
 ) -> Poller:
     """Return what polls the exchanges of this hub."""
     rules = relay_rules_of(settings)
-    sync = DirectorySync(kit, suffixes_of(settings), most_gone=settings.relay.directory_gone_share)
+    sync = DirectorySync(kit.uow, kit.ids, suffixes_of(settings), settings.relay.directory_gone_share)
     rounds = RelayRounds(kit, Reception(kit, intake, directory), sync, rules)
     return Poller(kit, exits, rounds, rules, owner=owner, breaker=kit.rules.push.breaker)
 
@@ -98,3 +102,44 @@ async def open_relay_desk(settings: Settings) -> AsyncIterator[RelayDesk]:
         blobs = open_blobs(settings)
         stack.callback(blobs.close)
         yield RelayDesk(PgUnitOfWork(pool), blobs)
+
+
+DirectoryCommand = Callable[[bool, bool], Awaitable[tuple[SyncPlan, ...]]]
+
+
+@asynccontextmanager
+async def open_relay_directory(settings: Settings) -> AsyncIterator[DirectoryCommand]:
+    """Yield what compares the exchanges' directories with ours: with True it also carries it out, with a
+    second True even if too many agencies are gone."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name="lienthong-command", statement_timeout_s=60)
+        stack.push_async_callback(pool.close)
+        uow = PgUnitOfWork(pool)
+        box = FileSecretBox.open_or_create(settings.secrets_key_path)
+        adapters = AdapterService(uow=uow, box=box, kinds=collect((national_kind(settings, uow),)))
+        exits = Exits(uow, adapters)
+        stack.push_async_callback(exits.close)
+        sync = DirectorySync(uow, make_ids(), suffixes_of(settings), settings.relay.directory_gone_share)
+        every = timedelta(hours=settings.relay.directory_every_hours)
+
+        async def run(apply: bool, force: bool) -> tuple[SyncPlan, ...]:
+            async with uow.read() as query:
+                systems = await query.relay.exchanges()
+            plans = []
+            for system in systems:
+                async with exits.of(system) as exit_:
+                    if not isinstance(exit_, NationalExit):
+                        raise ExchangeUnavailable("adapter_unusable", system.name)
+                    exchange = exit_.exchange
+                    if apply:
+                        plans.append(await sync.sync(exchange, system.id, every=every, force=force))
+                    else:
+                        plans.append(await sync.preview(exchange, system.id))
+            return tuple(plans)
+
+        yield run

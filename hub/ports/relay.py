@@ -120,9 +120,7 @@ class RelayRepo(Protocol):
     async def sent_looked(self, state: RelayState, again_in: timedelta) -> None:
         """Note that the sent lists were read."""
 
-    async def directory_looked(
-        self, state: RelayState, again_in: timedelta, note: str, *, done: bool
-    ) -> None:
+    async def directory_looked(self, system_id: UUID, again_in: timedelta, note: str, *, done: bool) -> None:
         """Note that the exchange's directory was read, and what came of it."""
 
     async def state(self, system_id: UUID) -> RelayState | None:

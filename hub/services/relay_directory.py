@@ -16,15 +16,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Directory, Level, UnitState
-from hub.domain.ids import is_code, normalise_code
+from hub.domain.ids import Uuid7Factory, is_code, normalise_code
 from hub.ports.directory import ChangedUnit, NewDirectoryChange
 from hub.ports.national import ListedAgency, NationalExchange
-from hub.ports.relay import RelayState
-from hub.services.kit import Kit
+from hub.ports.unit_of_work import UnitOfWork
 from hub.services.relay_route import is_outside
 
 log = structlog.get_logger(__name__)
@@ -84,21 +84,24 @@ def plan(directory: Directory, listed: Iterable[ListedAgency], made: Collection[
 class DirectorySync:
     """Brings the exchange's directory beside ours."""
 
-    def __init__(self, kit: Kit, province_suffixes: frozenset[str], *, most_gone: float = 0.05) -> None:
-        self._kit = kit
-        self._uow = kit.uow
+    def __init__(
+        self, uow: UnitOfWork, ids: Uuid7Factory, province_suffixes: frozenset[str], most_gone: float = 0.05
+    ) -> None:
+        """Sync for a province; `most_gone` is the share of known agencies that may be gone at once."""
+        self._uow = uow
+        self._ids = ids
         self._suffixes = province_suffixes
         self._most_gone = most_gone
 
-    async def preview(self, exchange: NationalExchange, state: RelayState) -> SyncPlan:
+    async def preview(self, exchange: NationalExchange, system_id: UUID) -> SyncPlan:
         """Return what a sync would change, without changing it. Raises ExchangeError."""
         listed = await exchange.agencies()
         async with self._uow.read() as query:
             directory = await query.directory.load(self._suffixes)
-            return plan(directory, listed, await query.relay.made_agencies(state.system_id))
+            return plan(directory, listed, await query.relay.made_agencies(system_id))
 
     async def sync(
-        self, exchange: NationalExchange, state: RelayState, *, every: timedelta, force: bool = False
+        self, exchange: NationalExchange, system_id: UUID, *, every: timedelta, force: bool = False
     ) -> SyncPlan:
         """Read the exchange's directory and bring ours up to it; too many losses need `force`.
 
@@ -109,7 +112,7 @@ class DirectorySync:
         async with self._uow.begin() as tx:
             await tx.directory.lock()
             before = await tx.directory.load(self._suffixes)
-            made = await tx.relay.made_agencies(state.system_id)
+            made = await tx.relay.made_agencies(system_id)
             planned = plan(before, listed, made)
             most = max(GONE_ALWAYS, int(len(made) * self._most_gone))
             refused = len(planned.gone) > most and not force
@@ -124,11 +127,11 @@ class DirectorySync:
                 await tx.directory.put(planned.put)
                 changed = tuple(ChangedUnit(before=before.unit(a.unit_id), after=a) for a in planned.put)
                 await tx.directory.keep(
-                    NewDirectoryChange(order_id=self._kit.ids.new(), kind=ORDER_KIND, by=BY, units=changed)
+                    NewDirectoryChange(order_id=self._ids.new(), kind=ORDER_KIND, by=BY, units=changed)
                 )
             if not refused:
-                await tx.relay.note_agencies(state.system_id, planned.listed)
-            await tx.relay.directory_looked(state, every, note=note, done=not refused)
+                await tx.relay.note_agencies(system_id, planned.listed)
+            await tx.relay.directory_looked(system_id, every, note=note, done=not refused)
         return planned
 
 

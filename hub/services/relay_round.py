@@ -120,7 +120,7 @@ class RelayRounds:
                 await self._follow_sent(exchange, state)
             every = self._rules.directory_every
             if every is not None and state.directory_due_at <= state.now:
-                await self._directory.sync(exchange, state, every=every)
+                await self._directory.sync(exchange, state.system_id, every=every)
         except ExchangeError as error:
             done.error = error.code
             log.warning("exchange_not_answered", system=caller.system.name, code=error.code, text=error.text)

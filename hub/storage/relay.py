@@ -50,9 +50,9 @@ WHERE system_id = $1 AND lease_token = $2
 SILENCE_TOLD = "UPDATE relay_state SET silence_told_at = hub_now() WHERE system_id = $1 AND lease_token = $2"
 SENT_LOOKED = "UPDATE relay_state SET sent_due_at = hub_now() + $3 WHERE system_id = $1 AND lease_token = $2"
 DIRECTORY_LOOKED = """
-UPDATE relay_state SET directory_due_at = hub_now() + $3, directory_note = $4,
-                       directory_at = CASE WHEN $5 THEN hub_now() ELSE directory_at END
-WHERE system_id = $1 AND lease_token = $2
+UPDATE relay_state SET directory_due_at = hub_now() + $2, directory_note = $3,
+                       directory_at = CASE WHEN $4 THEN hub_now() ELSE directory_at END
+WHERE system_id = $1
 """
 STATE = f"SELECT {_STATE} FROM relay_state WHERE system_id = $1"
 _PACKAGE = (
@@ -169,11 +169,9 @@ class PgRelay:
         """Note that the sent lists were read."""
         await self._held(SENT_LOOKED, state, again_in)
 
-    async def directory_looked(
-        self, state: RelayState, again_in: timedelta, note: str, *, done: bool
-    ) -> None:
+    async def directory_looked(self, system_id: UUID, again_in: timedelta, note: str, *, done: bool) -> None:
         """Note that the exchange's directory was read, and what came of it."""
-        await self._held(DIRECTORY_LOOKED, state, again_in, note, done)
+        await self._connection.execute(DIRECTORY_LOOKED, system_id, again_in, note, done)
 
     async def state(self, system_id: UUID) -> RelayState | None:
         """Return where polling stands."""
