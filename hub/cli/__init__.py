@@ -14,7 +14,7 @@ from typing import Final
 import typer
 
 from hub import __version__
-from hub.cli import agency, bench, desk, files, node, system, trust
+from hub.cli import agency, bench, desk, files, node, relay, system, trust
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -40,6 +40,7 @@ app.command("sign")(files.sign)
 app.add_typer(agency.agencies, name="agency")
 app.add_typer(system.systems, name="system")
 app.add_typer(desk.deliveries, name="delivery")
+app.add_typer(relay.relay, name="relay")
 app.add_typer(trust.trust, name="trust")
 
 
