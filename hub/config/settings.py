@@ -16,6 +16,7 @@ from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.relay import Relay
 from hub.config.storage import S3
 from hub.config.trust import Revocation
+from hub.config.vxp import Vxp
 from hub.observability.failpoints import FAILPOINTS
 
 DEFAULT_HOME: Final = Path("~/.lienthong")
@@ -97,6 +98,7 @@ class Settings(Group):
     leases: Leases = Field(Leases(), description="Leases of workers and recipients.")
     push: Push = Field(Push(), description="Delivery to systems that are pushed to.")
     relay: Relay = Field(Relay(), description="The relay to the national exchange.")
+    vxp: Vxp = Field(Vxp(), description="The client API of the national exchange, served by the hub.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
     @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")

@@ -18,6 +18,10 @@ PULL_ADAPTERS: Final = frozenset({REST_PULL, VXP, BKAV})
 """Adapters of systems that fetch; every other name is one that is pushed to."""
 
 
+CLIENT_SECRETS: Final = (VXP, BKAV)
+"""Secrets by which a system of any adapter may call the hub through the API of the same name."""
+
+
 def is_pushed(adapter: str) -> bool:
     """Whether deliveries of a system with this adapter are handed over by the hub."""
     return adapter not in PULL_ADAPTERS

@@ -31,6 +31,14 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         action_en="Call with the registered certificate and network; if they changed, have them registered.",
     ),
     Problem(
+        code="channel_not_bound",
+        status=403,
+        vi="Việc này chỉ dành cho hệ thống đã gắn với chứng thư hoặc mạng nguồn.",
+        en="Only a system that is bound to a client certificate or source network may do this.",
+        action_vi="Nhờ quản trị trục gắn hệ thống với chứng thư hoặc mạng nguồn.",
+        action_en="Have the system bound to a client certificate or source network.",
+    ),
+    Problem(
         code="forbidden",
         status=403,
         vi="Tài khoản này không có quyền thực hiện việc này.",

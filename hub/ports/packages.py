@@ -59,9 +59,7 @@ class Period:
 class PackageRepo(Protocol):
     """Lists of packages."""
 
-    async def waiting(
-        self, system_id: UUID, kind: MessageKind, *, period: Period, limit: int
-    ) -> tuple[PackageRow, ...]:
+    async def waiting(self, system_id: UUID, kind: MessageKind, *, limit: int) -> tuple[PackageRow, ...]:
         """Return what a system has not confirmed yet and may see: urgent first, then by age."""
 
     async def count(self, system_id: UUID, kind: MessageKind, *, limit: int) -> int:

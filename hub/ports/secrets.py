@@ -35,6 +35,9 @@ class SecretRepo(Protocol):
     async def current(self, system_id: UUID, name: str) -> tuple[bytes, ...]:
         """Return the sealed secrets that are valid now, newest first."""
 
+    async def all_named(self, name: str) -> tuple[tuple[UUID, bytes], ...]:
+        """Return the valid sealed secrets of this name of all systems, each system's newest first."""
+
     async def names(self, system_id: UUID) -> tuple[str, ...]:
         """Return the names under which a system has secrets."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from hub.domain.adapters import PULL_ADAPTERS, REST_PULL
+from hub.domain.adapters import CLIENT_SECRETS, PULL_ADAPTERS, REST_PULL
 from hub.ports.exits import Exit, ExitKind, Failed
 from hub.ports.peers import PeerState
 from hub.ports.records import SystemRecord
@@ -238,7 +238,7 @@ class AdapterService:
 
     def _known_secret(self, system: SystemRecord, secret: str) -> None:
         kind = self._kind(system.adapter)
-        possible = kind.secret_names if kind is not None else ()
+        possible = (*(kind.secret_names if kind is not None else ()), *CLIENT_SECRETS)
         if secret not in possible:
             raise _secret_unknown(secret, possible)
 
@@ -247,7 +247,7 @@ class AdapterService:
         return AdapterView(
             system=system,
             secret_names=await query.secrets.names(system.id),
-            possible_secrets=kind.secret_names if kind is not None else (),
+            possible_secrets=(*(kind.secret_names if kind is not None else ()), *CLIENT_SECRETS),
         )
 
 

@@ -72,9 +72,7 @@ class PackageService:
         self._inbox = inbox
         self._nothing_new = nothing_new
 
-    async def waiting(
-        self, caller: Caller, kind: MessageKind, *, period: Period = ALWAYS
-    ) -> tuple[PackageRow, ...]:
+    async def waiting(self, caller: Caller, kind: MessageKind) -> tuple[PackageRow, ...]:
         """Return what the caller has not confirmed yet, at most `LISTED_MOST`, urgent first.
 
         That there is nothing is known without the database most of the time.
@@ -83,8 +81,8 @@ class PackageService:
             return ()
         self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
-            found = await query.packages.waiting(caller.system_id, kind, period=period, limit=LISTED_MOST)
-        if not found and period == ALWAYS:
+            found = await query.packages.waiting(caller.system_id, kind, limit=LISTED_MOST)
+        if not found:
             self._nothing_new.found_empty(caller.system_id, kind)
         return found
 

@@ -32,10 +32,9 @@ SELECT d.id, d.document_id, d.kind, d.addressed_as, d.created_at, d.handed_over_
 FROM delivery d JOIN document o ON o.id = d.document_id
 LEFT JOIN package_taken_up p ON p.delivery_id = d.id
 WHERE {_VISIBLE}
-  AND ($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at <= $4)
-ORDER BY d.lane = 'urgent' DESC, d.id LIMIT $5
+ORDER BY d.lane = 'urgent' DESC, d.id LIMIT $3
 """
-COUNT: Final = f"SELECT count(*) FROM (SELECT FROM delivery d WHERE {_VISIBLE} LIMIT $3) AS some"
+COUNT: Final = f"SELECT count(*) FROM (SELECT FROM delivery d WHERE {_VISIBLE} LIMIT $3) AS counted"
 # Recipients that could not be reached have no delivery: the receipt names them.
 SENT: Final = """
 WITH newest AS (
@@ -78,11 +77,9 @@ class PgPackages:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def waiting(
-        self, system_id: UUID, kind: MessageKind, *, period: Period, limit: int
-    ) -> tuple[PackageRow, ...]:
+    async def waiting(self, system_id: UUID, kind: MessageKind, *, limit: int) -> tuple[PackageRow, ...]:
         """Return what a system has not confirmed yet and may see."""
-        rows = await self._connection.fetch(WAITING, system_id, kind.value, period.begin, period.end, limit)
+        rows = await self._connection.fetch(WAITING, system_id, kind.value, limit)
         return tuple(_package(row) for row in rows)
 
     async def count(self, system_id: UUID, kind: MessageKind, *, limit: int) -> int:

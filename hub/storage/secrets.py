@@ -27,6 +27,10 @@ SELECT sealed FROM system_secret
 WHERE system_id = $1 AND name = $2 AND (expires_at IS NULL OR expires_at > hub_now())
 ORDER BY id DESC LIMIT $3
 """
+ALL_NAMED = """
+SELECT system_id, sealed FROM system_secret
+WHERE name = $1 AND (expires_at IS NULL OR expires_at > hub_now()) ORDER BY system_id, id DESC
+"""
 NAMES = "SELECT DISTINCT name FROM system_secret WHERE system_id = $1 ORDER BY name"
 REMOVE = "DELETE FROM system_secret WHERE system_id = $1 AND name = $2"
 
@@ -48,6 +52,11 @@ class PgSecrets:
         """Return the sealed secrets that are valid now, newest first."""
         rows = await self._connection.fetch(CURRENT, system_id, name, VALID_AT_ONCE)
         return tuple(row["sealed"] for row in rows)
+
+    async def all_named(self, name: str) -> tuple[tuple[UUID, bytes], ...]:
+        """Return the valid sealed secrets of this name of all systems."""
+        rows = await self._connection.fetch(ALL_NAMED, name)
+        return tuple((row["system_id"], row["sealed"]) for row in rows)
 
     async def names(self, system_id: UUID) -> tuple[str, ...]:
         """Return the names under which a system has secrets."""

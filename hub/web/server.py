@@ -8,10 +8,13 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.web.heads import LINE_MAX, LINES_MAX
 from hub.web.keys import UNDER_WAY
+from hub.web.protocol import Runner
 
 # Headers repeat recipients and keys in some clients: more than the library's 8 KB.
-HEADER_LINE_MAX: Final = 262_144
+HEADER_LINE_MAX: Final = LINE_MAX
+HEADERS_MAX: Final = LINES_MAX
 STOP_AFTER_S: Final = 10.0
 CLOSE_AFTER_S: Final = 1.0
 KEEPALIVE_S: Final = 75.0
@@ -39,7 +42,7 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
     Raises:
         PortTaken: the address cannot be used.
     """
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=None,
         handle_signals=False,
@@ -48,6 +51,7 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
         shutdown_timeout=CLOSE_AFTER_S,
         max_line_size=HEADER_LINE_MAX,
         max_field_size=HEADER_LINE_MAX,
+        max_headers=HEADERS_MAX,
     )
     await runner.setup()
     try:

@@ -1,0 +1,52 @@
+"""registerAgency and deleteAgency: bodies are not signed in this protocol, so the channel must be bound."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from adapters.vxp.answers import ErrorCode, WireError, success
+from adapters.vxp.server_call import Call, Transfers, answered, json_object, small_body
+from hub.domain.directory_orders import OrderRefused
+from hub.services.sub_agencies import NewAgency, SubAgencies
+
+NAME_MAX: Final = 500
+
+
+class AgencyOperations:
+    """The operations that change the directory."""
+
+    def __init__(self, agencies: SubAgencies, transfers: Transfers) -> None:
+        self._agencies = agencies
+        self._transfers = transfers
+
+    async def register(self, call: Call) -> web.Response:
+        """registerAgency: `{id, pcode, code, name, mail, mobile, fax}`; code, name and pcode count."""
+        said = json_object(await small_body(call, self._transfers))
+        order = NewAgency(code=_text(said, "code"), name=_text(said, "name"), parent=_text(said, "pcode"))
+        try:
+            await self._agencies.register(call.caller, order)
+        except OrderRefused as refused:
+            raise _told(refused) from None
+        return answered(success())
+
+    async def delete(self, call: Call) -> web.Response:
+        """deleteAgency."""
+        await small_body(call, self._transfers)
+        try:
+            await self._agencies.remove(call.caller, call.parameters.require("AgencyCode"))
+        except OrderRefused as refused:
+            raise _told(refused) from None
+        return answered(success())
+
+
+def _text(said: dict[str, object], name: str) -> str:
+    value = said.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > NAME_MAX:
+        raise WireError(ErrorCode.INVALID_FILE, "field_missing", f"Thieu truong {name}")
+    return value.strip()
+
+
+def _told(refused: OrderRefused) -> WireError:
+    return WireError(ErrorCode.INVALID_FILE, refused.code, refused.vi)

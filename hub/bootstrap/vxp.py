@@ -1,0 +1,101 @@
+"""The national exchange's client API, hung into the node's HTTP application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from adapters.vxp.operations import OperationName
+from adapters.vxp.server import Paths, VxpServer
+from adapters.vxp.server_agencies import AgencyOperations
+from adapters.vxp.server_call import Transfers
+from adapters.vxp.server_directory import DirectoryLists
+from adapters.vxp.server_mail import MailOperations
+from adapters.vxp.server_send import SendOperation
+from hub.bootstrap.values import make_ids, suffixes_of
+from hub.config import Settings
+from hub.domain.adapters import VXP
+from hub.services.call_rates import CallRates
+from hub.services.directory_admin import DirectoryAdmin
+from hub.services.kit import Kit
+from hub.services.nothing_new import NothingNew
+from hub.services.packages import PackageService
+from hub.services.shared_secrets import SharedSecrets
+from hub.services.sub_agencies import SubAgencies
+from hub.storage.secret_box import FileSecretBox
+from hub.web import body
+from hub.web.keys import Services
+from hub.web.protocol import HEAD_ANSWERERS, HeadAnswerer
+
+
+def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Services) -> None:
+    """Add the operations to the application, unless settings say otherwise.
+
+    Raises:
+        SecretKeyError: the key file of secrets cannot be used.
+    """
+    if not settings.vxp.enabled:
+        return
+    server = make_server(settings, kit, services)
+    paths = Paths(settings.vxp.base_path)
+    for pattern in paths.routes():
+        app.router.add_route("*", pattern, server.handle, expect_handler=body.hold_back)
+    answerers: list[HeadAnswerer] = [paths.answer]
+    app[HEAD_ANSWERERS] = answerers
+
+
+def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
+    """Put the server side together."""
+    transfers = _transfers(services)
+    packages = PackageService(uow=kit.uow, inbox=services.inbox, nothing_new=NothingNew(services.wakeups))
+    mail = MailOperations(packages, transfers)
+    send = SendOperation(
+        uow=kit.uow, intake=services.intake, directory=services.directory, transfers=transfers
+    )
+    lists = DirectoryLists(
+        uow=kit.uow, directory=services.directory, transfers=transfers, hub_code=settings.hub_code
+    )
+    admin = DirectoryAdmin(kit.uow, make_ids(), suffixes_of(settings))
+    agencies = AgencyOperations(
+        SubAgencies(uow=kit.uow, admin=admin, directory=services.directory), transfers
+    )
+    return VxpServer(
+        uow=kit.uow,
+        members=SharedSecrets(
+            uow=kit.uow, box=FileSecretBox.open_or_create(settings.secrets_key_path), secret=VXP
+        ),
+        access=services.access,
+        rates=CallRates(),
+        transfers=transfers,
+        operations={
+            OperationName.RECEIVED_LIST: mail.received_list,
+            OperationName.SENT_LIST: mail.sent_list,
+            OperationName.SEND: send.send,
+            OperationName.GET: mail.get,
+            OperationName.DOWNLOAD: mail.download,
+            OperationName.UPDATE_STATUS: mail.update_status,
+            OperationName.COUNT_DOCUMENTS: mail.count_documents,
+            OperationName.COUNT_STATUSES: mail.count_statuses,
+            OperationName.AGENCIES: lists.agencies,
+            OperationName.AGENCIES_QD20: lists.agencies_qd20,
+            OperationName.UNITS: lists.units,
+            OperationName.REGISTER_AGENCY: agencies.register,
+            OperationName.DELETE_AGENCY: agencies.delete,
+        },
+    )
+
+
+def _transfers(services: Services) -> Transfers:
+    def stream(request: web.Request) -> AsyncIterator[bytes]:
+        return body.stream(request, services.rules.transfer)
+
+    def refuse_declared_size(request: web.Request) -> None:
+        body.refuse_declared_size(request, services.max_body_bytes)
+
+    return Transfers(
+        stream=stream,
+        must_close=body.is_held_back,
+        refuse_declared_size=refuse_declared_size,
+        peer_of=services.peers.read,
+    )

@@ -1,0 +1,119 @@
+"""Systems that sign their calls with a secret that the hub holds too: who is who, remembered for seconds.
+
+Such a client names itself by a text of its own (`system_id` among the settings of its adapter; else the
+system's name) and signs with a secret that lies sealed in the database. That a system has a secret of this
+name is its permission to use the entrance, whatever its adapter; the way *out* to the national exchange
+(adapter `national`) uses secrets of its own and is never let in by them.
+
+All members are read at once, at most every few seconds: an unknown name costs no look-up, a poll none, and
+a secret that was taken away lives at most that much longer. Two secrets are valid while one replaces the
+other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from hub.domain.adapters import NATIONAL
+from hub.ports.records import SystemRecord
+from hub.ports.secrets import SecretBox, SecretUnreadable
+from hub.ports.unit_of_work import UnitOfWork
+from hub.services.access import Caller
+from hub.services.adapters import secret_context
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED_S: Final = 5.0
+SYSTEM_ID: Final = "system_id"
+VALID_AT_ONCE: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A system that may sign: the name that it uses, its secrets, newest first, its adapter's settings."""
+
+    name: str
+    caller: Caller
+    secrets: tuple[str, ...]
+    settings: Mapping[str, str]
+
+
+class SharedSecrets:
+    """Finds the system behind the name in a signed call."""
+
+    def __init__(self, *, uow: UnitOfWork, box: SecretBox, secret: str) -> None:
+        """Know the systems with a secret named `secret`."""
+        self._uow = uow
+        self._box = box
+        self._secret = secret
+        self._members: Mapping[str, Member] = {}
+        self._fresh_until = 0.0
+        self._reading = asyncio.Lock()
+        # What was opened stays open while it is valid: opening each anew every few seconds costs more.
+        self._opened: dict[bytes, str | None] = {}
+
+    async def member(self, name: str) -> Member | None:
+        """Return the active system that goes by this name, or None.
+
+        Raises:
+            DatabaseUnavailable: the members cannot be read.
+        """
+        if time.monotonic() >= self._fresh_until:
+            async with self._reading:
+                if time.monotonic() >= self._fresh_until:
+                    self._members = await self._read()
+                    self._fresh_until = time.monotonic() + REMEMBERED_S
+        return self._members.get(name)
+
+    def forget(self) -> None:
+        """Read the members anew with the next call."""
+        self._fresh_until = 0.0
+
+    async def _read(self) -> Mapping[str, Member]:
+        async with self._uow.read() as query:
+            sealed = await query.secrets.all_named(self._secret)
+            systems = await query.systems.many(list(dict.fromkeys(system_id for system_id, _ in sealed)))
+        by_system: dict[UUID, list[bytes]] = {}
+        for system_id, each in sealed:
+            by_system.setdefault(system_id, []).append(each)
+        self._opened = {k: v for k, v in self._opened.items() if k in {s for _, s in sealed}}
+        found: dict[str, Member] = {}
+        for system_id, secrets in by_system.items():
+            system = systems.get(system_id)
+            if system is None or not system.active or system.adapter == NATIONAL:
+                continue
+            member = self._member(system, secrets[:VALID_AT_ONCE])
+            if member.name in found:
+                log.error("shared_secret_name_taken", system=str(system.id), secret=self._secret)
+                continue
+            found[member.name] = member
+        return MappingProxyType(found)
+
+    def _member(self, system: SystemRecord, sealed: list[bytes]) -> Member:
+        settings = dict(system.settings)
+        name = settings.get(SYSTEM_ID, "").strip() or system.name
+        opened = (self._open(system, each) for each in sealed)
+        return Member(
+            name=name,
+            caller=Caller(system=system, key_id=f"{self._secret}:{name}"),
+            secrets=tuple(secret for secret in opened if secret is not None),
+            settings=MappingProxyType(settings),
+        )
+
+    def _open(self, system: SystemRecord, sealed: bytes) -> str | None:
+        if sealed not in self._opened:
+            try:
+                opened = self._box.open(sealed, context=secret_context(system, self._secret))
+                self._opened[sealed] = opened.decode().strip()
+            except (SecretUnreadable, UnicodeDecodeError):
+                log.exception("shared_secret_unreadable", system=str(system.id), secret=self._secret)
+                self._opened[sealed] = None
+        return self._opened[sealed] or None
