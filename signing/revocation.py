@@ -98,61 +98,6 @@ class RevocationChecker:
 
 
 def check(
-        self,
-        certificate: x509.Certificate,
-        issuer: x509.Certificate,
-        *,
-        at: datetime,
-        old_allowed: bool = True,
-    ) -> RevocationOutcome:
-        """What is known about the moment `at`; without `old_allowed` answers signed with old digests do not
-        count.
-        """
-        refused = frozenset() if old_allowed else self._old
-        not_after = validity(certificate)[1]
-        answers: list[RevocationAnswer] = []
-        outcome = conclude(answers, at=at)
-        for group in self._groups(certificate, issuer, at, refused):
-            for said in group:
-                answers.append(said)
-                outcome = conclude(answers, at=at, not_after=not_after)
-                if outcome.status is Revocation.REVOKED:
-                    return outcome
-            if outcome.status is not Revocation.UNKNOWN:
-                return outcome
-        return outcome
-
-    def _groups(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, refused: frozenset[str]
-    ) -> Iterator[Iterable[RevocationAnswer]]:
-        rules = ocsp.ResponderRules(
-            trusted=self._trusted or (lambda _: False),
-            revoked=self.revokes(issuer),
-            refused_digests=refused,
-        )
-        yield self._at_hand(certificate, issuer, rules)
-        if self._session is not None:
-            yield self._session.ask_responders(certificate, issuer, at=at, rules=rules)
-            yield self._session.ask_lists(certificate, issuer, at=at, refused=refused)
-
-    def _at_hand(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, rules: ocsp.ResponderRules
-    ) -> Iterator[RevocationAnswer]:
-        for blob in self._responses:
-            said = ocsp.answer(blob, certificate, issuer, rules=rules)
-            if said is not None:
-                yield said
-        for held in self._lists:
-            said = held.answer(certificate, issuer, refused_digests=rules.refused_digests)
-            if said is not None:
-                yield said
-
-    def _says_revoked(self, responder: x509.Certificate, issuer: x509.Certificate) -> bool:
-        said = (held.answer(responder, issuer) for held in self._lists)
-        return any(a is not None and (a.status is Revocation.REVOKED or a.on_hold) for a in said)
-
-
-def check(
     certificate: x509.Certificate,
     issuer: x509.Certificate,
     *,
