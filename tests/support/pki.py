@@ -421,7 +421,7 @@ def _config(url: str) -> dict[str, Any]:
             "for-issuer": name,
             "signing-key": name,
             "issuer-cert": name,
-            "simulated-update-schedule": "P30D",
+            "simulated-update-schedule": "P1D",
         }
         for name in ("root-g1", "root-g2", "sub-g2", "root-public", "sub-public")
     }
