@@ -1,0 +1,110 @@
+"""A document-management system that knows nothing but folders, as the counterpart of the folder adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.folder.handover import FolderExit
+from adapters.folder.watch import ADAPTERS, mark_root
+from hub.ports.exits import ExitKind
+from hub.storage.unit_of_work import PgUnitOfWork
+from tests.support.exit_contract import Received
+from tests.support.hub import HubUnderTest, Peer
+
+QUICK = {"settle_s": "0", "poll_s": "1", "call_s": "5", "timeout_s": "20"}
+
+
+async def watch(hub: HubUnderTest) -> None:
+    """Let the hub look into all folders until there is nothing left to do."""
+    async with PgUnitOfWork(hub.pool).read() as query:
+        systems = await query.folders.systems(ADAPTERS)
+    for system_id in systems:
+        await hub.pool.execute("UPDATE folder_watch SET due_at = hub_now()")
+        while await hub.folders.round(system_id):
+            pass
+    while await hub.motions.numbering.number():
+        pass
+
+
+async def error_of(hub: HubUnderTest) -> str | None:
+    """What the last round failed with, if it did."""
+    found: str | None = await hub.pool.fetchval("SELECT last_error FROM folder_watch WHERE failures > 0")
+    return found
+
+
+@dataclass
+class FolderDms:
+    """Takes documents out of `in` folders and confirms them by receipt files; keeps what it has seen."""
+
+    root: Path
+    seen: list[Received] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def incoming(self) -> list[Path]:
+        """Documents that lie there whole, in order."""
+        notes = sorted(self.root.glob("*/in/*.json"))
+        return [note.with_suffix(".edxml") for note in notes if note.with_suffix(".edxml").exists()]
+
+    def take(self) -> None:
+        """Read what is new and answer it."""
+        for document in self.incoming():
+            note = orjson.loads(document.with_suffix(".json").read_bytes())
+            if self.reasons:
+                document.with_suffix(".rejected").write_text(self.reasons.pop(0))
+                continue
+            if document.with_suffix(".confirmed").exists():
+                continue
+            facts = {name: str(value) for name, value in note.items()}
+            self.seen.append(
+                Received(delivery_id=note["delivery_id"], body=document.read_bytes(), facts=facts)
+            )
+            document.with_suffix(".confirmed").touch()
+
+
+class FolderCounterpart:
+    """Implements `Counterpart` over folders; subclasses say how they are reached."""
+
+    adapter = "folder"
+    confirms = False
+    refuses = True
+    stalls = False
+
+    def __init__(self, root: Path) -> None:
+        self.dms = FolderDms(root)
+        self._hub: HubUnderTest | None = None
+        self._refusing: list[str] = []
+
+    def kind(self) -> ExitKind:
+        """Return the kind of exit that leads here."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, str]:
+        """Return the adapter's settings."""
+        raise NotImplementedError
+
+    def secrets(self) -> dict[str, bytes]:
+        """Return the secrets that it accepts now."""
+        return {}
+
+    async def attach(self, hub: HubUnderTest, _system: Peer) -> None:
+        """Let the hub prepare the folders."""
+        self._hub = hub
+        await watch(hub)
+
+    async def received(self) -> list[Received]:
+        """Take what is there and let the hub find the answers."""
+        assert self._hub is not None
+        await asyncio.to_thread(self.dms.take)
+        await watch(self._hub)
+        return self.dms.seen
+
+
+async def marked(exit_: Any, hub: HubUnderTest, system: Peer) -> None:
+    """Prepare an exit's root as the watcher would."""
+    assert isinstance(exit_, FolderExit)
+    await mark_root(exit_.files, system.caller.system_id)
