@@ -35,6 +35,7 @@ from uuid import UUID
 import structlog
 
 from hub.domain import leases
+from hub.domain.adapters import NATIONAL
 from hub.domain.events import EventKind, EventValue
 from hub.domain.limits import PUSH_GROUP_MAX
 from hub.domain.retry import BreakerState
@@ -133,6 +134,14 @@ class PushService:
         if unavailable is not None:
             raise unavailable
         return 0
+
+    async def come_back(self, delivery_id: UUID, token: int, why: str) -> None:
+        """Queue a delivery again that was handed over in vain: the peer's queue gave it up.
+
+        Raises:
+            DatabaseUnavailable, CommitUnknown: its lease runs out instead.
+        """
+        await self._settling.come_back(delivery_id, token, f"returned.{why}")
 
     async def measure(self) -> int:
         """Set the gauges of what waits to be pushed. Returns 0."""
@@ -273,7 +282,9 @@ class PushService:
         )
 
     def _content(self, document: DocumentRecord, system: SystemRecord) -> ParcelContent:
-        readable = document.dialect in system.dialects and not document.needs_repair
+        # What leaves the province is always the rendition: the strict dialect, with our hop.
+        stays = system.adapter != NATIONAL
+        readable = stays and document.dialect in system.dialects and not document.needs_repair
         given = document if readable or document.rendition is None else document.rendition
         blob_id, sha256 = given.blob_id, given.sha256
 
