@@ -4,39 +4,38 @@ Signing only appends: no input byte changes, the cross-reference form and /ID st
 rewritten, earlier signatures keep their verdicts. Never certifying unless asked: those who sign later must
 be able to add their fields. What earlier signatures forbid is refused, and what was made is verified by a
 second engine before it is handed out (`signing.pdf_rules`). The key is an object loaded once (`Credential`)
-and /Contents has a fixed reserve, so there is no dry run.
+and /Contents has a fixed reserve, so there is no dry run; the CMS value is built here (`signing.cms_build`).
 """
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import io
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
 from pyhanko.pdf_utils import generic, layout
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.general import SigningError as LibrarySigningError
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
-from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from signing.appearance import Appearance, above_name, draw, over_left_third
+from signing.certificates import is_self_issued
+from signing.cms_build import Algorithms, signed_attributes, signed_data
 from signing.credentials import Credential
 from signing.errors import DocumentRefused, SigningFailed
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
-from signing.pdf_structure import BROKEN_PDF
+from signing.pdf_structure import BROKEN_PDF, open_pdf
 from signing.report import Finding, Role
 from signing.tsa import Signed, TimestampClient, TimestampUnavailable
 
 RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
-DIGEST = "sha256"
+CHUNK = 1024 * 1024
 
 # The library warns of every oddity of its input; ours become findings or refusals.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
@@ -68,17 +67,6 @@ class _KeySigner(signers.Signer):
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
         return self._credential.sign(data)
-
-
-class _Stamper(TimeStamper):
-    """pyHanko's timestamper around our client; its errors pass through."""
-
-    def __init__(self, client: TimestampClient) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._client = client
-
-    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:  # noqa: ARG002
-        return cms.ContentInfo.load(self._client.token(message_digest))
 
 
 class _AppendOnlyWriter(IncrementalPdfFileWriter):
@@ -135,9 +123,7 @@ def sign_pdf(
     appearance: Appearance | None = None,
     options: SignatureOptions | None = None,
 ) -> bytes:
-    """The PDF with one more signature; visible if an appearance is given. Not to be called inside an event
-    loop.
-    """
+    """The PDF with one more signature; visible if an appearance is given."""
     return sign_pdf_told(pdf, credential, now=now, appearance=appearance, options=options).data
 
 
@@ -150,18 +136,10 @@ def sign_pdf_told(
     options: SignatureOptions | None = None,
 ) -> Signed:
     """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
-    chosen = options or SignatureOptions()
-    findings: tuple[Finding, ...] = ()
     try:
-        try:
-            data = asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=chosen))
-        except TimestampUnavailable as missing:
-            findings = (missing.finding,)
-            plain = replace(chosen, timestamps=None)
-            data = asyncio.run(_sign(pdf, credential, now=now, appearance=appearance, options=plain))
+        return _sign(pdf, credential, now=now, appearance=appearance, options=options or SignatureOptions())
     except (*BROKEN_PDF, LibrarySigningError) as error:
         raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
-    return Signed(data=data, findings=findings)
 
 
 def sign_letter(
@@ -182,50 +160,66 @@ def sign_letter(
     return sign_pdf(signed, organisation, now=stamp_time or now, appearance=stamp)
 
 
-async def _sign(
+def _sign(
     pdf: bytes,
     credential: Credential,
     *,
     now: datetime,
     appearance: Appearance | None,
     options: SignatureOptions,
-) -> bytes:
+) -> Signed:
     writer = _AppendOnlyWriter(io.BytesIO(pdf), strict=False)
     refuse_unsignable(writer.prev)
     name = options.field_name or _free_name(writer.prev)
     role = appearance.role if appearance is not None else None
-    before = refuse_against_signatures(pdf, field=name, role=role, force=options.force)
-    stamper = _Stamper(options.timestamps) if options.timestamps is not None else None
+    file = open_pdf(pdf, reader=writer.prev)
+    before = refuse_against_signatures(file, field=name, role=role, force=options.force)
+    algorithms = Algorithms.of(credential.public_key)
     signer = signers.PdfSigner(
-        _metadata(name, options),
+        _metadata(name, options, algorithms.digest_name),
         signer=_KeySigner(credential),
-        timestamper=stamper,
         stamp_style=_style(appearance),
         new_field_spec=_field(name, appearance),
     )
     session = signer.init_signing_session(writer)
     session.system_time = now
-    reserve = RESERVE_TIMESTAMPED if stamper is not None else RESERVE_PLAIN
+    reserve = RESERVE_TIMESTAMPED if options.timestamps is not None else RESERVE_PLAIN
     prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
-    digest, out = prepared.digest_tbs_document()
-    signed_time = now if options.plain_pkcs7 else None
-    await prepared.perform_signature(
-        document_digest=digest.document_digest,
-        pdf_cms_signed_attrs=PdfCMSSignedAttributes(signing_time=signed_time),
-    )
-    out.seek(0)
-    made: bytes = out.read()
+    digest, out = prepared.digest_tbs_document(chunk_size=CHUNK)
+    blob, findings = _value(digest.document_digest, credential, algorithms, now=now, options=options)
+    digest.fill_with_cms(out, blob)
+    made = out.getvalue() if isinstance(out, io.BytesIO) else bytes(out.read())
     if not made.startswith(pdf):
         raise SigningFailed("signing would have changed existing bytes", code="not_appended")
     look_again(made, field=name, before=before)
-    return made
+    return Signed(data=made, findings=findings)
 
 
-def _metadata(name: str, options: SignatureOptions) -> signers.PdfSignatureMetadata:
+def _value(
+    digest: bytes, credential: Credential, algorithms: Algorithms, *, now: datetime, options: SignatureOptions
+) -> tuple[bytes, tuple[Finding, ...]]:
+    """The CMS value over the digest; without a timestamp where no authority gives one."""
+    attributes = signed_attributes(
+        digest, credential.certificate, algorithms, signing_time=now if options.plain_pkcs7 else None
+    )
+    value = credential.sign(attributes)
+    token: bytes | None = None
+    findings: tuple[Finding, ...] = ()
+    if options.timestamps is not None:
+        try:
+            token = options.timestamps.token(hashlib.sha256(value).digest())
+        except TimestampUnavailable as missing:
+            findings = (missing.finding,)
+    chain = [c for c in credential.chain if not is_self_issued(c)]
+    blob = signed_data(attributes, value, [credential.certificate, *chain], algorithms, timestamp=token)
+    return blob, findings
+
+
+def _metadata(name: str, options: SignatureOptions, digest: str) -> signers.PdfSignatureMetadata:
     plain = fields.SigSeedSubFilter.ADOBE_PKCS7_DETACHED
     return signers.PdfSignatureMetadata(
         field_name=name,
-        md_algorithm=DIGEST,
+        md_algorithm=digest,
         reason=options.reason,
         location=options.location,
         certify=options.certify,

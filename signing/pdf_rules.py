@@ -21,7 +21,8 @@ from pyhanko.sign.validation import read_certification_data
 from signing.errors import DocumentRefused, SigningFailed
 from signing.options import VerifyOptions
 from signing.pdf_revisions import is_locked
-from signing.pdf_structure import open_pdf
+from signing.pdf_structure import PdfFile
+from signing.pdf_verify import verify_pdf
 from signing.report import Coverage, FileReport, Indication, Role, SignatureReport, rank
 from signing.verify import verify_bytes
 
@@ -45,13 +46,13 @@ def refuse_unsignable(reader: PdfFileReader) -> None:
 
 
 def refuse_against_signatures(
-    pdf: bytes, *, field: str, role: Role | None, force: bool
+    file: PdfFile, *, field: str, role: Role | None, force: bool
 ) -> tuple[SignatureReport, ...]:
     """Refuse what the signatures in the file forbid; their verdicts before signing."""
-    before = verify_bytes(pdf, name="", options=SECOND_LOOK).signatures
-    if not before:
-        return before
-    for signature in open_pdf(pdf).signatures:
+    if not file.signatures:
+        return ()
+    before = verify_pdf(file.data, SECOND_LOOK, file=file)[0]
+    for signature in file.signatures:
         if signature.docmdp == fields.MDPPerm.NO_CHANGES.value or is_locked(signature, field):
             raise DocumentRefused("an earlier signature forbids another one", code="pdf_locked")
         if signature.field == field:

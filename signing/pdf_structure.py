@@ -87,18 +87,12 @@ class PdfFile:
     encrypted: bool = False
 
 
-def open_pdf(data: bytes) -> PdfFile:
-    """Read what can be read; never raises for bad input."""
-    reader, problem = None, None
+def open_pdf(data: bytes, *, reader: PdfFileReader | None = None) -> PdfFile:
+    """Read what can be read; never raises for bad input. `reader` is one over the same bytes, if there is."""
+    problem, encrypted = None, False
     found: list[PdfSignature] = []
-    try:
-        reader = PdfFileReader(io.BytesIO(_readable(data)), strict=False)
-        encrypted = bool(reader.encrypted)
-        if encrypted:
-            reader.decrypt("")
-    except BROKEN_PDF as error:
-        problem, encrypted = " ".join(str(error).split())[:120] or type(error).__name__, False
-        reader = None
+    if reader is None:
+        reader, problem, encrypted = _reader(data)
     if reader is not None:
         try:
             found = list(_from_fields(reader))
@@ -116,6 +110,19 @@ def open_pdf(data: bytes) -> PdfFile:
         problem=problem,
         encrypted=encrypted,
     )
+
+
+def _reader(data: bytes) -> tuple[PdfFileReader | None, str | None, bool]:
+    """A reader, or why there is none; and whether the file is encrypted."""
+    encrypted = False
+    try:
+        reader = PdfFileReader(io.BytesIO(_readable(data)), strict=False)
+        encrypted = bool(reader.encrypted)
+        if encrypted:
+            reader.decrypt("")
+    except BROKEN_PDF as error:
+        return None, " ".join(str(error).split())[:120] or type(error).__name__, False
+    return reader, None, encrypted
 
 
 def _readable(data: bytes) -> bytes:

@@ -75,10 +75,13 @@ class Examined:
 
 
 def verify_pdf(
-    data: bytes, options: VerifyOptions
+    data: bytes, options: VerifyOptions, *, file: PdfFile | None = None
 ) -> tuple[tuple[SignatureReport, ...], tuple[Finding, ...], bool]:
-    """Reports of all signatures, findings about the file, and whether the file itself must be refused."""
-    file = open_pdf(data)
+    """Reports of all signatures, findings about the file, and whether the file itself must be refused.
+
+    `file` is what was read of the same bytes already, if anything was.
+    """
+    file = file or open_pdf(data)
     notes: list[Finding] = []
     if file.encrypted and file.problem:
         notes.append(finding(Code.FILE_ENCRYPTED, Severity.WARNING))
