@@ -8,10 +8,11 @@ from typing import Final
 
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.services import make_kit, make_registry
-from hub.bootstrap.values import make_ids
+from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.services.decisions import DecisionService
+from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.registry import RegistryService
 from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
@@ -50,4 +51,5 @@ async def open_desk(settings: Settings) -> AsyncIterator[DecisionService]:
         stack.push_async_callback(pool.close)
         blobs = open_blobs(settings)
         stack.callback(blobs.close)
-        yield DecisionService(make_kit(settings, PgUnitOfWork(pool), blobs))
+        uow = PgUnitOfWork(pool)
+        yield DecisionService(make_kit(settings, uow, blobs), DirectorySnapshot(uow, suffixes_of(settings)))

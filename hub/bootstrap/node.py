@@ -33,6 +33,7 @@ from hub.services.housekeeping import Housekeeping
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
+from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
 from hub.services.verification import VerificationService
 from hub.storage.listener import InboxListener
@@ -139,6 +140,7 @@ async def assemble(
             owner=node,
         ),
         dead_letters=DeadLetters(uow),
+        succession=Succession(kit, services.directory, DecisionService(kit, services.directory)),
         listen=listener.run,
     )
     pushing = make_pushing(settings, kit, broker, owner=node)
@@ -158,7 +160,7 @@ async def assemble(
         bell=bell,
         broker=broker,
         verify_workers=settings.verify_workers,
-        also={"push": pushing.lanes.run, "relay": poller.run, "folders": folders.run},
+        also={**pushing.loops, "relay": poller.run, "folders": folders.run},
     )
     app = create_app(services)
     hang_in(app, settings, kit, services)
@@ -166,7 +168,7 @@ async def assemble(
         app=app,
         loops=loops,
         registry=make_registry(settings, uow, kit.ids),
-        decisions=DecisionService(kit),
+        decisions=DecisionService(kit, services.directory),
         pushing=pushing,
         poller=poller,
         folders=folders,

@@ -15,6 +15,7 @@ from hub.ports.blobs import BlobStore
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
 from hub.services.compose import ComposeService
+from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
 from hub.services.health import HealthService
@@ -65,6 +66,7 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener) -> Serv
         access=AccessService(kit.uow),
         intake=intake,
         inbox=InboxService(kit),
+        decisions=DecisionService(kit, directory),
         statuses=statuses,
         recalls=RecallService(kit, follow, statuses),
         follow=follow,

@@ -82,10 +82,11 @@ def redirect(
     reason: ReasonOption,
     by: ByOption = None,
     home: HomeOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Chuyển một lần giao sang đơn vị khác, có chứng cứ cho nơi gửi (redirect a delivery to another unit)."""
-    name = by or getpass.getuser()
-    made = _at_desk(home, lambda desk: desk.redirect(delivery, to=to, by=name, reason=reason))
+    name = name_of(by)
+    made = _at_desk(home, config, lambda desk: desk.redirect(delivery, to=to, by=name, reason=reason))
     print(f"{delivery}: redirected → {made.id} ({made.unit_id})")
 
 

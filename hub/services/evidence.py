@@ -24,6 +24,26 @@ def withdrawal(kit: Kit, document: DocumentRecord, delivery: DeliveryRecord, *, 
     return _of_delivery(kit, "withdrawal", document, delivery, {"body_sent": False}, at=at)
 
 
+def refusal(
+    kit: Kit, document: DocumentRecord, delivery: DeliveryRecord, reason: str, *, at: datetime
+) -> EvidenceRow:
+    """Return the statement that a delivery is kept from its recipient: by policy, or by a person."""
+    return _of_delivery(kit, "refusal", document, delivery, {"reason": reason}, at=at)
+
+
+def redirection(
+    kit: Kit, document: DocumentRecord, old: DeliveryRecord, new: DeliveryRecord, *, at: datetime
+) -> EvidenceRow:
+    """Return the statement that a delivery goes to another unit than the one addressed."""
+    stated: dict[str, Json] = {
+        "redirected_to": new.unit_id,
+        "redirected_delivery_id": str(new.id),
+        # By a lease the first recipient may have fetched it before.
+        "body_may_have_been_sent": old.lease_token > 0,
+    }
+    return _of_delivery(kit, "redirect", document, old, stated, at=at)
+
+
 def unreachable(
     kit: Kit, document: DocumentRecord, recipient: str, reason: str, *, at: datetime
 ) -> EvidenceRow:

@@ -35,6 +35,7 @@ from hub.domain.transport import (
 from hub.ports.records import Change, DeliveryRecord, DocumentRecord, NewEvent, Offer
 from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
+from hub.services.illegal_moves import IllegalMoves
 from hub.services.journal import Journal
 from hub.services.kit import Kit
 
@@ -69,6 +70,7 @@ class InboxService:
         self._uow = kit.uow
         self._blobs = kit.blobs
         self._journal = kit.journal
+        self._illegal = IllegalMoves(kit)
         self._failpoints = kit.failpoints
         self._leases = kit.rules.recipient_leases
 
@@ -85,7 +87,7 @@ class InboxService:
                 `delivery_ended`.
         """
         length = self._length(seconds)
-        async with self._uow.begin() as tx:
+        async with self._illegal.on_record(delivery_id), self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             told: list[NewEvent] = []
             if delivery.state in LEASED_STATES:
@@ -172,7 +174,7 @@ class InboxService:
     async def renew(self, caller: Caller, delivery_id: UUID, token: int, seconds: int | None) -> datetime:
         """Prolong the current lease and return its new end. Raises Refusal as `lease`, or `lease_lost`."""
         length = self._length(seconds)
-        async with self._uow.begin() as tx:
+        async with self._illegal.on_record(delivery_id), self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             _current_lease(delivery, token)
             until = _not_past_the_deadline(delivery, now + length)
@@ -186,7 +188,7 @@ class InboxService:
             Refusal: `delivery_unknown`, `lease_lost` (no such token was ever given), `delivery_ended`
                 (rejected, refused or withdrawn before).
         """
-        async with self._uow.begin() as tx:
+        async with self._illegal.on_record(delivery_id), self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             # A delivery belongs to one system for life, so every token up to the current one was given to it.
             given = range(1, delivery.lease_token + 1)
@@ -194,7 +196,7 @@ class InboxService:
                 raise Refusal("lease_lost")
             if is_repeat(delivery.state, DeliveryEvent.CONFIRM):
                 return delivery.ended_at or delivery.created_at
-            late = delivery.state is DeliveryState.UNDELIVERABLE
+            late = delivery.state in (DeliveryState.UNDELIVERABLE, DeliveryState.REDIRECTED)
             changed = replace(
                 delivery,
                 state=advance(delivery.state, DeliveryEvent.CONFIRM),
@@ -216,7 +218,7 @@ class InboxService:
         """
         if not reason.strip():
             raise Refusal("reason_missing")
-        async with self._uow.begin() as tx:
+        async with self._illegal.on_record(delivery_id), self._uow.begin() as tx:
             delivery, now = await self._locked(tx, caller, delivery_id)
             if is_repeat(delivery.state, DeliveryEvent.REJECT):
                 return delivery.ended_at or delivery.created_at

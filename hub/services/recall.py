@@ -29,7 +29,7 @@ from hub.services.statuses import StatusOrder, StatusService
 from hub.services.withdrawal import withdraw, withdrawable
 
 # Where nothing is left to take back.
-_OVER = frozenset({DeliveryState.REFUSED, DeliveryState.REJECTED})
+_OVER = frozenset({DeliveryState.REFUSED, DeliveryState.REJECTED, DeliveryState.REDIRECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

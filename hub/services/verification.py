@@ -47,7 +47,7 @@ from hub.ports.records import (
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
-from hub.services.evidence import non_delivery
+from hub.services.evidence import non_delivery, refusal
 from hub.services.kit import Kit
 from hub.services.verification_facts import file_facts, overall, policy_of, report_bytes
 from schemas.edxml.read import AttachmentFile
@@ -229,8 +229,10 @@ class VerificationService:
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
             evidence = [
                 non_delivery(self._kit, document, delivery, "secrecy_mark", at=now)
-                for delivery, _ in moved
                 if findings.secret
+                else refusal(self._kit, document, delivery, next(iter(delivery.reasons), "policy"), at=now)
+                for delivery, _ in moved
+                if delivery.state is DeliveryState.REFUSED
             ]
             await tx.record(
                 Change(

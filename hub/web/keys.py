@@ -15,6 +15,7 @@ from hub.ports.broker import Wakeups
 from hub.ports.sealing import Sealer
 from hub.services.access import AccessService, Caller
 from hub.services.compose import ComposeService
+from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.follow import FollowService
 from hub.services.health import HealthService
@@ -33,6 +34,7 @@ class Services:
     access: AccessService
     intake: IntakeService
     inbox: InboxService
+    decisions: DecisionService
     statuses: StatusService
     recalls: RecallService
     follow: FollowService

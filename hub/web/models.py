@@ -249,8 +249,27 @@ class DocumentMetadata(Model):
     sent_at: Moment
 
 
+class RedirectRequest(Model):
+    """To which unit a delivery goes in place of the caller's, and why."""
+
+    to: str = Field(min_length=1, max_length=50)
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
+
+
+class RedirectOut(Model):
+    """The delivery that was made for the other unit."""
+
+    delivery_id: UUID
+    redirected_to: UUID
+    unit: str
+
+
 class RecipientOut(Model):
-    """One delivery of a document as its sender sees it; a recipient sees its own only."""
+    """One delivery of a document as its sender sees it; a recipient sees its own only.
+
+    `request_id` is the message that last asked for it back or for a change, `redirected_from` the delivery
+    in whose place this one stands.
+    """
 
     delivery_id: UUID
     unit: str
@@ -262,6 +281,8 @@ class RecipientOut(Model):
     handed_over_at: datetime | None
     ended_at: datetime | None
     deadline_at: datetime | None
+    request_id: UUID | None
+    redirected_from: UUID | None
 
 
 class DocumentOut(Model):

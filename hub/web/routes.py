@@ -235,6 +235,21 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         problems=(*_LEASED, "reason_missing"),
     ),
     Operation(
+        method="POST",
+        path="/api/v1/inbox/{delivery_id}/redirect",
+        name="redirectDelivery",
+        summary_vi="Chuyển sang đơn vị khác, có lý do",
+        summary="Send a delivery that nobody holds on to another unit, with a reason",
+        handler=inbox.redirect,
+        body=m.RedirectRequest,
+        answers={200: m.RedirectOut},
+        problems=(
+            *("delivery_unknown", "delivery_not_open", "delivery_ended", "reason_missing"),
+            *("redirect_pointless", "recipient_unknown", "recipient_locked", "recipient_retired"),
+            *("recipient_has_no_system", "successor_loop", "successor_ambiguous", "no_relay"),
+        ),
+    ),
+    Operation(
         method="GET",
         path="/api/v1/directory",
         name="searchDirectory",

@@ -20,6 +20,8 @@ from hub.web.models import (
     InboxPage,
     LeaseOut,
     LeaseRequest,
+    RedirectOut,
+    RedirectRequest,
     RejectRequest,
     RenewOut,
     RenewRequest,
@@ -146,3 +148,19 @@ async def reject(request: web.Request) -> web.Response:
     said = await json_body(request, RejectRequest)
     at = await request.app[SERVICES].inbox.reject(caller, delivery_id(request), said.lease_token, said.reason)
     return json_response(DeliveryState(delivery_id=delivery_id(request), state="rejected", at=at))
+
+
+async def redirect(request: web.Request) -> web.Response:
+    """Send a delivery of the caller's on to another unit, with a reason for its sender."""
+    caller = await caller_of(request)
+    said = await json_body(request, RedirectRequest)
+    made = await request.app[SERVICES].decisions.redirect(
+        delivery_id(request),
+        to=said.to,
+        by=caller.system.name,
+        reason=said.reason,
+        system_id=caller.system_id,
+    )
+    return json_response(
+        RedirectOut(delivery_id=delivery_id(request), redirected_to=made.id, unit=made.unit_id)
+    )

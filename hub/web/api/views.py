@@ -73,6 +73,8 @@ def recipient(delivery: DeliveryRecord) -> RecipientOut:
         handed_over_at=delivery.handed_over_at,
         ended_at=delivery.ended_at,
         deadline_at=delivery.deadline_at,
+        request_id=delivery.request_id,
+        redirected_from=delivery.redirected_from,
     )
 
 

@@ -103,3 +103,45 @@ async def test_a_resent_delivery_alerts_again(hub: HubUnderTest, desk: DecisionS
     await hub.later(hours=9)
     await hub.sweep()
     assert (await hub.systems["a"].kinds(document_id)).count("deadline_alerted") == 2
+
+
+async def test_a_refused_move_is_on_record_once(hub: HubUnderTest, desk: DecisionService) -> None:
+    document_id, delivery_id = await held(hub)
+    await desk.refuse(delivery_id, by="văn thư", reason="sai")
+    for _ in range(3):
+        with pytest.raises(IllegalTransition):
+            await desk.release(delivery_id, by="văn thư", reason="nhầm")
+    assert (await hub.systems["a"].kinds(document_id)).count("transition_illegal") == 1
+
+
+async def test_a_refusal_by_a_person_is_evidence_for_the_sender(
+    hub: HubUnderTest, desk: DecisionService
+) -> None:
+    document_id, delivery_id = await held(hub)
+    await desk.refuse(delivery_id, by="văn thư", reason="sai")
+    assert [e["kind"] for e in await hub.systems["a"].evidence(document_id)] == ["refusal"]
+
+
+async def test_a_refusal_by_policy_is_evidence_for_the_sender(hub: HubUnderTest) -> None:
+    sender, _ = await hub.system("a", A), await hub.system("b", B, policy=[("on_failed", "refuse")])
+    hub.verifier.verdict = FAILED
+    document_id = (await sender.accepted(letter(A, B))).document_id
+    await hub.settle()
+    assert [e["kind"] for e in await sender.evidence(document_id)] == ["refusal"]
+
+
+async def test_what_is_sent_again_goes_to_the_system_that_speaks_for_the_unit_by_then(
+    hub: HubUnderTest, desk: DecisionService
+) -> None:
+    sender, old = await hub.system("a", A), await hub.system("b", B)
+    await sender.accepted(letter(A, B))
+    await hub.settle()
+    delivery_id = await old.only()
+    await old.lease(delivery_id)
+    await hub.registry.release([B])
+    new = await hub.system("b2", B)
+    assert await new.inbox() == []
+    await hub.later(minutes=6)
+    await hub.sweep()
+    assert await new.only() == delivery_id
+    assert await old.inbox() == []

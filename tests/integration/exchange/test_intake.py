@@ -353,3 +353,34 @@ async def test_when_the_backlog_is_full_urgent_letters_still_come_in(
     assert await hub.holds_nothing()
     assert (await a.send(letter(A, B, number=2, priority=1))).status == 201
     assert (await a.send(letter(A, B, number=2, priority=1))).status == 200
+
+
+# ---------------------------------------------------------------------------- keys that outlive others
+
+
+async def test_a_letter_keeps_its_receipt_when_its_submission_key_has_ended(
+    hub: HubUnderTest, a: Peer, b: Peer
+) -> None:
+    first = await a.accepted(letter(A, B))
+    await hub.later(days=401)
+    await hub.motions.housekeeping.tidy()
+    assert await hub.count("intake_key") == 0
+    again = await a.send(letter(A, B))
+    assert (again.status, again.raw) == (200, first.raw)
+    kept = await a.call("GET", f"/api/v1/documents/{first.document_id}/receipt")
+    assert kept.raw == first.raw
+
+
+async def test_the_receipt_of_a_status_ends_with_its_key(hub: HubUnderTest, a: Peer, b: Peer) -> None:
+    await b.accepted(status(B, "01", about=(A, 1)))
+    await hub.later(days=401)
+    await hub.motions.housekeeping.tidy()
+    assert await hub.count("receipt") == 0
+
+
+async def test_refusals_are_not_kept_for_ever(hub: HubUnderTest, a: Peer) -> None:
+    assert (await a.send(letter(A, UNKNOWN))).code == "recipient_unknown"
+    assert await hub.count("refusal") == 1
+    await hub.later(days=401)
+    await hub.motions.housekeeping.tidy()
+    assert await hub.count("refusal") == 0

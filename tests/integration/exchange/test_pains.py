@@ -257,7 +257,9 @@ async def test_pain_7_row_blob_and_receipt_speak_of_the_same_bytes(
 ) -> None:
     body = letter(A, B)
     sent = await a.accepted(body)
-    row = await hub.pool.fetchrow("SELECT d.*, r.body AS receipt FROM document d JOIN receipt r ON r.document_id = d.id")
+    row = await hub.pool.fetchrow(
+        "SELECT d.*, r.body AS receipt FROM document d JOIN receipt r ON r.document_id = d.id"
+    )
     assert row is not None
     assert row["receipt"] == sent.raw
     assert row["sha256"].hex() == sent.json["receipt"]["sha256"] == sha256(body)

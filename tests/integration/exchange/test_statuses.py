@@ -243,6 +243,30 @@ async def test_a_status_said_again_in_json_gets_the_same_receipt(
     assert other_zone.raw == first.raw
 
 
+async def test_a_status_said_again_after_a_renaming_gets_the_same_receipt(
+    hub: HubUnderTest, a: Peer, b: Peer, sent: str
+) -> None:
+    first = await b.status(sent, "01")
+    await hub.pool.execute("UPDATE agency SET name = 'Tên mới'")
+    await hub.pool.execute("UPDATE directory_version SET version = version + 1")
+    again = await b.status(sent, "01")
+    assert (again.status, again.raw) == (200, first.raw)
+    assert len(await a.inbox()) == 1
+
+
+async def test_a_status_in_json_is_about_the_version_that_it_names(
+    hub: HubUnderTest, a: Peer, b: Peer, sent: str
+) -> None:
+    second = await a.accepted(update(A, [B, C], number=1))
+    await hub.settle()
+    await b.take_all()
+    await b.status(sent, "06")
+    assert (await business(a, sent))[B] == "update_requested"
+    assert (await business(a, second.document_id))[B] == "sent"
+    await b.status(second.document_id, "03")
+    assert (await business(a, second.document_id))[B] == "accepted"
+
+
 @pytest.mark.parametrize("code", ["02", "16"])
 async def test_a_status_that_must_say_why_is_refused_without_a_reason(
     hub: HubUnderTest, b: Peer, sent: str, code: str

@@ -52,6 +52,17 @@ async def test_the_same_fields_and_files_are_the_same_submission(peers: tuple[Pe
     assert (again.status, again.raw) == (200, first.raw)
 
 
+async def test_an_agency_that_is_renamed_in_between_makes_no_second_document(
+    hub: HubUnderTest, peers: tuple[Peer, Peer]
+) -> None:
+    first = await send(peers[0], METADATA, ("a.txt", b"x"))
+    await hub.pool.execute("UPDATE agency SET name = 'Tên mới'")
+    await hub.pool.execute("UPDATE directory_version SET version = version + 1")
+    again = await send(peers[0], METADATA, ("a.txt", b"x"))
+    assert (again.status, again.raw) == (200, first.raw)
+    assert await hub.count("document") == 1
+
+
 async def test_another_file_under_the_same_number_is_a_conflict(peers: tuple[Peer, Peer]) -> None:
     await send(peers[0], METADATA, ("a.txt", b"x"))
     assert (await send(peers[0], METADATA, ("a.txt", b"y"))).code == "document_conflict"
