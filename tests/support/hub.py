@@ -294,6 +294,11 @@ class HubUnderTest:
         """The use cases behind HTTP."""
         return self.app[SERVICES]
 
+    @property
+    def listener(self) -> Any:
+        """What wakes those who wait for mail; nothing rings it in a test."""
+        return self.services.wakeups
+
     async def system(self, name: str, *units: str, **options: Any) -> Peer:
         """Register a system for units and connect to the hub as it."""
         made = await self.registry.add_system(name, units=units, **options)

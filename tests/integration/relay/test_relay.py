@@ -1,0 +1,96 @@
+"""The relay in both directions, hub to hub over the national exchange's client API, without faults."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import B_NEW, OUTSIDE, A, B
+from tests.support.messages import letter, status
+from tests.support.national import CENTRE, MINISTRY, MINISTRY_NEW, OFFICE, Nation, nation_on
+from tests.support.postgres import TestServer
+
+
+@pytest.fixture
+async def nation(
+    postgres_server: TestServer, database_template: str, tmp_path: Path
+) -> AsyncIterator[Nation]:
+    async with nation_on(postgres_server, database_template, tmp_path) as made:
+        yield made
+
+
+async def test_a_letter_to_a_ministry_arrives_there_once_in_the_strict_dialect(nation: Nation) -> None:
+    sent = await nation.a.accepted(letter(A, [MINISTRY]))
+    assert [r["result"] for r in sent.json["receipt"]["recipients"]] == ["relayed"]
+    await nation.turn()
+    (body,) = await nation.finance.take_all()
+    assert f"<edXML:OrganId>{CENTRE}</edXML:OrganId>".encode() in body
+    shown = await nation.a.show(sent.document_id)
+    assert [d["state"] for d in shown["deliveries"]] == ["confirmed"]
+    await nation.later(minutes=5)
+    await nation.turn()
+    assert await nation.finance.inbox() == []
+
+
+async def test_a_letter_from_a_ministry_arrives_at_our_units_and_goes_nowhere_else(nation: Nation) -> None:
+    await nation.finance.accepted(letter(MINISTRY, [A, B, OFFICE]))
+    await nation.exchange.settle()
+    await nation.turn()
+    (at_a,) = await nation.a.take_all()
+    (at_b,) = await nation.b.take_all()
+    assert at_a == at_b
+    assert len(await nation.office.take_all()) == 1
+    await nation.later(minutes=5)
+    await nation.turn()
+    assert await nation.office.inbox() == []
+    assert await nation.province.count("document") == 1
+
+
+async def test_statuses_find_their_documents_in_both_directions(nation: Nation) -> None:
+    ours = await nation.a.accepted(letter(A, [MINISTRY_NEW], number=1))
+    await nation.finance.accepted(letter(MINISTRY, [A], number=2))
+    await nation.exchange.settle()
+    await nation.turn()
+    await nation.finance.take_all()
+    await nation.a.take_all()
+    for code in ("01", "03", "06"):
+        await nation.finance.accepted(status(MINISTRY, code, about=(A, 1)))
+        await nation.a.accepted(status(A, code, about=(MINISTRY, 2)))
+    await nation.later(minutes=2)
+    await nation.turn()
+    await nation.later(minutes=2)
+    await nation.turn()
+    shown = await nation.a.show(ours.document_id)
+    assert [d["business_state"] for d in shown["deliveries"]] == ["finished"]
+    states = "SELECT business_state FROM delivery WHERE kind = 'document' ORDER BY id"
+    assert set(await nation.exchange.column(states)) == {"finished"}
+    assert len(await nation.finance.take_all()) == 3
+    assert len(await nation.a.take_all()) == 3
+
+
+async def test_two_codes_of_one_ministry_are_one_letter(nation: Nation) -> None:
+    sent = await nation.a.accepted(letter(A, [MINISTRY, MINISTRY_NEW]))
+    await nation.turn()
+    assert len(await nation.finance.take_all()) == 1
+    assert len((await nation.a.show(sent.document_id))["deliveries"]) == 1
+
+
+async def test_a_recipient_unknown_to_the_exchange_ends_with_its_code(nation: Nation) -> None:
+    sent = await nation.a.accepted(letter(A, [OUTSIDE]))
+    await nation.turn()
+    shown = await nation.a.show(sent.document_id)
+    assert [d["state"] for d in shown["deliveries"]] == ["rejected"]
+    assert "delivery_rejected" in await nation.a.kinds(sent.document_id)
+
+
+async def test_one_document_in_several_packages_stays_one(nation: Nation) -> None:
+    await nation.finance.accepted(letter(MINISTRY, [B, B_NEW, A]))
+    await nation.exchange.settle()
+    await nation.turn()
+    assert await nation.province.count("document") == 1
+    assert len(await nation.b.take_all()) == 1
+    assert len(await nation.a.take_all()) == 1
+    packages = await nation.province.column("SELECT told FROM relay_package")
+    assert set(packages) == {"done"}
