@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hub.domain.directory import Agency
+from hub.domain.submission import MessageKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,15 @@ class DirectoryChangeRow:
     by: str
     at: datetime
     unit: ChangedUnit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrandedDelivery:
+    """A delivery at a unit that has ended, held by nobody."""
+
+    id: UUID
+    kind: MessageKind
+    unit_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

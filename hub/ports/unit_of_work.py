@@ -18,7 +18,7 @@ from uuid import UUID
 from hub.domain.directory import Agency, Directory
 from hub.domain.submission import DocumentKey, SubmissionKey
 from hub.domain.transport import DeliveryState
-from hub.ports.directory import DirectoryChangeRow, NewDirectoryChange, OpenMail
+from hub.ports.directory import DirectoryChangeRow, NewDirectoryChange, OpenMail, StrandedDelivery
 from hub.ports.folders import FolderRepo
 from hub.ports.packages import PackageRepo
 from hub.ports.peers import PeerRepo
@@ -381,6 +381,14 @@ class DirectoryRepo(Protocol):
 
     async def open_mail(self, units: Sequence[str]) -> dict[str, OpenMail]:
         """Return what has not ended at units, where there is something."""
+
+    async def stranded(
+        self, units: Sequence[str], skip: Sequence[UUID], limit: int
+    ) -> tuple[StrandedDelivery, ...]:
+        """Return deliveries at these units that wait and are held by nobody, oldest first."""
+
+    async def move_status(self, delivery_id: UUID, unit_id: str, system_id: UUID) -> bool:
+        """Give a waiting status to another unit and its system; False if it does not wait any more."""
 
     async def assign(self, unit_id: str, system_id: UUID | None) -> bool:
         """Say which system speaks for a unit; False if the unit is unknown."""

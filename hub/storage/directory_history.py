@@ -8,8 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
-from hub.ports.directory import ChangedUnit, DirectoryChangeRow, NewDirectoryChange, OpenMail
+from hub.domain.submission import MessageKind
+from hub.ports.directory import (
+    ChangedUnit,
+    DirectoryChangeRow,
+    NewDirectoryChange,
+    OpenMail,
+    StrandedDelivery,
+)
 from hub.storage.connection import Connection
+from hub.storage.rows import count_of
 
 KEEP = """
 INSERT INTO directory_change (order_id, position, kind, unit_id, by, before, after)
@@ -29,6 +37,16 @@ SELECT unit_id, count(*) AS deliveries, count(parked_until) AS parked FROM deliv
 WHERE unit_id = ANY($1::text[])
   AND state IN ('awaiting_verification', 'held', 'queued', 'leased', 'handed_over')
 GROUP BY unit_id
+"""
+
+STRANDED = """
+SELECT id, kind, unit_id FROM delivery
+WHERE unit_id = ANY($1::text[]) AND state IN ('held', 'queued') AND id <> ALL($2::uuid[])
+ORDER BY id LIMIT $3
+"""
+MOVE_STATUS = """
+UPDATE delivery SET unit_id = $2, system_id = $3
+WHERE id = $1 AND kind = 'status' AND state IN ('held', 'queued')
 """
 
 
@@ -73,6 +91,20 @@ class DirectoryHistory:
         """Return what has not ended at units, where there is something."""
         rows = await self._connection.fetch(OPEN_MAIL, list(units))
         return {row["unit_id"]: OpenMail(deliveries=row["deliveries"], parked=row["parked"]) for row in rows}
+
+    async def stranded(
+        self, units: Sequence[str], skip: Sequence[UUID], limit: int
+    ) -> tuple[StrandedDelivery, ...]:
+        """Return deliveries at these units that wait and are held by nobody, oldest first."""
+        return tuple(
+            StrandedDelivery(id=row["id"], kind=MessageKind(row["kind"]), unit_id=row["unit_id"])
+            for row in await self._connection.fetch(STRANDED, list(units), list(skip), limit)
+        )
+
+    async def move_status(self, delivery_id: UUID, unit_id: str, system_id: UUID) -> bool:
+        """Give a waiting status to another unit and its system."""
+        done = await self._connection.execute(MOVE_STATUS, delivery_id, unit_id, system_id)
+        return count_of(done) == 1
 
 
 def to_json(agency: Agency | None) -> dict[str, object] | None:

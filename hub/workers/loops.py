@@ -5,6 +5,7 @@
     sweep      leases, deadlines, alerts, parked statuses, neglected tasks
     janitor    partitions, old keys, blobs without a row
     verify     two consumers, urgent and normal
+    succession mail at units that have ended goes on to their successors
     dead       hints that came back too often: alert, row due again
 
 Pump and numbering run when a transaction of this node has committed something for them (the bell), and
@@ -29,6 +30,7 @@ from hub.services.housekeeping import Housekeeping
 from hub.services.intake_commit import VERIFY
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
+from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
 from hub.services.verification import VerificationService
 
@@ -38,6 +40,7 @@ FALLBACK_S: Final = 1.0
 PUMP_GATHER_S: Final = 0.005
 NUMBER_GATHER_S: Final = 0.1
 SWEEP_EVERY_S: Final = 1.0
+SUCCESSION_EVERY_S: Final = 20.0
 JANITOR_EVERY_S: Final = 600.0
 AFTER_FAILURE_S: Final = 1.0
 LANES: Final = ("urgent", "normal")
@@ -102,6 +105,7 @@ class Motions:
     housekeeping: Housekeeping
     verification: VerificationService
     dead_letters: DeadLetters
+    succession: Succession
     listen: Callable[[], Coroutine[None, None, None]]
 
 
@@ -130,6 +134,9 @@ class Loops:
         async def sweep_pause() -> None:
             await asyncio.sleep(SWEEP_EVERY_S)
 
+        async def succession_pause() -> None:
+            await asyncio.sleep(SUCCESSION_EVERY_S)
+
         async def janitor_pause() -> None:
             await asyncio.sleep(JANITOR_EVERY_S)
 
@@ -147,6 +154,8 @@ class Loops:
             group.create_task(repeat("sweep", self._motions.sweeper.sweep, pause=sweep_pause), name="sweep")
             tidy = self._motions.housekeeping.tidy
             group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
+            forward = self._motions.succession.forward
+            group.create_task(repeat("succession", forward, pause=succession_pause), name="succession")
             make_due = self._motions.dead_letters.make_due
             group.create_task(self._broker.watch_dead_letters(make_due), name="dead-letters")
             for name, loop in self._also.items():
