@@ -19,7 +19,7 @@ TEXT_MAX: Final = 300
 
 _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
     ErrorCode.WRONG_CREDENTIALS: frozenset(
-        {"unauthenticated", "key_expired", "binding_refused", "forbidden"}
+        {"unauthenticated", "key_expired", "binding_refused", "channel_not_bound", "forbidden"}
     ),
     ErrorCode.UNKNOWN_RECIPIENT: frozenset(
         {

@@ -1,10 +1,10 @@
 """A client of the national exchange as its Java SDK behaves, seen from outside: habits and faults included.
 
-One object keeps every parameter that it ever sent and sends it again; `docId` and `docid` travel in one header;
-the timestamp is set once; JSON calls cut characters to one byte while the signature is made over UTF-8, sendEdoc
-sends UTF-8; a document is sent with CR LF after it and a digest that has lost its zeros. Answers are read as the
-SDK reads them: what is no JSON is an empty list for getReceivedEdocList and nothing for the others.
-[national format, 3.1 to 3.3]
+One object keeps every parameter that it ever sent and sends it again; `docId` and `docid` travel in one
+header; the timestamp is set once; JSON calls cut characters to one byte while the signature is made over
+UTF-8, sendEdoc sends UTF-8; a document is sent with CR LF after it and a digest that has lost its zeros.
+Answers are read as the SDK reads them: what is no JSON is an empty list for getReceivedEdocList and nothing
+for the others. [national format, 3.1 to 3.3]
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.integration.vxp.conftest import Served
-from tests.support.hub import A, B, B_NEW, B_SECOND, C, LOCKED, UNKNOWN
+from tests.support.hub import B_NEW, B_SECOND, LOCKED, UNKNOWN, A, B, C
 from tests.support.messages import letter, status
 
 
