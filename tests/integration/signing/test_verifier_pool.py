@@ -14,9 +14,14 @@ import pytest
 from adapters.simulator.letter import make_letter
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, VerifierStopped
 from hub.workers.verifier_pool import VerifierPool
+from signing.addresses import AddressRules
 from signing.devpki import DevPki
+from signing.online import OnlineRules
 from signing.pades import sign_letter
-from signing.report import Indication
+from signing.report import ChainStatus, Indication
+from signing.xades_sign import sign_xml
+from tests.support.pki import NOW as PKI_NOW
+from tests.support.pki import Authorities
 
 NOW = datetime.now(UTC)
 MEMORY = 1 << 30
@@ -69,6 +74,28 @@ async def _frozen(pool: VerifierPool) -> int:
 
 async def test_a_signed_letter_passes_in_a_worker(pool: VerifierPool, folder: Path) -> None:
     await _good(pool, folder)
+
+
+async def test_workers_ask_authorities_and_see_a_changed_trust_folder(
+    vn: Authorities, tmp_path: Path
+) -> None:
+    (tmp_path / "letter.xml").write_bytes(sign_xml(b"<a><b/></a>", vn.credential("good"), now=PKI_NOW))
+    trust = tmp_path / "trust"
+    (trust / "anchors").mkdir(parents=True)
+    rules = OnlineRules(
+        addresses=AddressRules(allow_private=True, ports=frozenset()), cache_folder=tmp_path / "cache"
+    )
+    async with VerifierPool(
+        workers=1, timeout_s=30, memory_bytes=MEMORY, trust_folder=trust, online=rules
+    ) as pool:
+        before = await pool.verify(tmp_path / "letter.xml", name="a")
+        assert before.signatures[0].chain is ChainStatus.UNTRUSTED
+        (trust / "anchors" / "root.crt").write_bytes(vn.certificate("root-g2").dump())
+        # The intermediate comes from where the certificate says; revocation was asked for.
+        after = await pool.verify(tmp_path / "letter.xml", name="a")
+        assert after.signatures[0].chain is ChainStatus.TRUSTED
+    assert "/aia/sub.crt" in vn.asked
+    assert "/vn/ocsp/sub-g2" in vn.asked
 
 
 async def test_many_jobs_share_few_workers(folder: Path) -> None:
