@@ -23,6 +23,9 @@ class Hasher(Protocol):
     def digest(self) -> bytes:
         """The value so far."""
 
+    def copy(self) -> Hasher:
+        """Another one that has taken in the same bytes."""
+
 
 BROKEN_DIGESTS = frozenset({"md2", "md4", "md5", "ripemd160"})
 OLD_DIGESTS = frozenset({"sha1"})
