@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from adapters.folder.handover import FolderExit
-from adapters.folder.watch import ADAPTERS, mark_root
+from adapters.folder.watch import ADAPTERS
 from hub.ports.exits import ExitKind
 from hub.storage.unit_of_work import PgUnitOfWork
 from tests.support.exit_contract import Received
@@ -102,9 +100,3 @@ class FolderCounterpart:
         await asyncio.to_thread(self.dms.take)
         await watch(self._hub)
         return self.dms.seen
-
-
-async def marked(exit_: Any, hub: HubUnderTest, system: Peer) -> None:
-    """Prepare an exit's root as the watcher would."""
-    assert isinstance(exit_, FolderExit)
-    await mark_root(exit_.files, system.caller.system_id)
