@@ -30,11 +30,12 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
             "successor_loop",
             "successor_ambiguous",
             "no_relay",
-            "relay_only_outside",
         }
     ),
     ErrorCode.LOCKED_RECIPIENT: frozenset({"recipient_locked"}),
-    ErrorCode.UNREGISTERED_SENDER: frozenset({"sender_not_allowed", "relay_sender_is_ours"}),
+    ErrorCode.UNREGISTERED_SENDER: frozenset(
+        {"sender_not_allowed", "change_not_allowed", "relay_sender_is_ours"}
+    ),
     ErrorCode.FILE_PROCESSING: frozenset(
         {
             "base64_invalid",
@@ -49,6 +50,8 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
             "lease_lost",
             "status_not_allowed",
             "reason_missing",
+            "relay_loop",
+            "relay_unreadable",
         }
     ),
     ErrorCode.INVALID_FILE: frozenset(
@@ -67,7 +70,28 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
             "bad_request",
         }
     ),
-    ErrorCode.WRONG_EDXML: frozenset({"message_kind_other", "status_document_unknown"}),
+    ErrorCode.WRONG_EDXML: frozenset(
+        {
+            "business_type_unknown",
+            "code_missing",
+            "doctype_forbidden",
+            "document_id_missing",
+            "encoding_unsupported",
+            "from_missing",
+            "message_kind_other",
+            "message_kind_unknown",
+            "namespace_wrong",
+            "not_xml",
+            "response_for_missing",
+            "skeleton_too_large",
+            "status_code_unknown",
+            "status_document_unknown",
+            "to_missing",
+            "too_deep",
+            "too_many_elements",
+            "too_many_recipients",
+        }
+    ),
 }
 _CODE_OF: Final = {problem: code for code, problems in _CODES.items() for problem in problems}
 

@@ -77,9 +77,14 @@ async def test_both_schemes_stand_side_by_side(database_url: str, tmp_path: Path
 
 
 async def test_a_list_is_made_once_for_a_directory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    made: list[int] = []
     original = server_directory._pack
-    monkeypatch.setattr(server_directory, "_pack", lambda *a: made.append(1) or original(*a))
+
+    def counted(*arguments: Any) -> tuple[bytes, int]:
+        made.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(server_directory, "_pack", counted)
     _, a = await served.connect("DMS A", A)
     for _ in range(3):
         await listed(a, "getAgenciesList")
