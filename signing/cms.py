@@ -67,6 +67,7 @@ class SignedMessage:
     crls: tuple[bytes, ...]
     ocsps: tuple[bytes, ...]
     signer_infos: tuple[SignerInfo, ...]
+    blob: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ def _signed_data(blob: bytes) -> SignedMessage:
         crls=crls,
         ocsps=ocsps,
         signer_infos=tuple(_signer_info(blob, e) for e in der.children(blob, infos)),
+        blob=blob,
     )
 
 

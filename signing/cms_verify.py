@@ -13,6 +13,7 @@ from asn1crypto import pem, x509
 
 from signing import cms
 from signing.algorithms import digest
+from signing.cades_archive import check_archive
 from signing.certificates import describe, kind
 from signing.constraints import Evidence, judge_signer, judge_time_and_trust, judge_timestamps
 from signing.judgement import Judgement
@@ -35,7 +36,6 @@ MAX_SIGNERS, MAX_DEPTH = 100, 3
 _LEGACY = {
     **dict.fromkeys(cms.OID_ARCHIVE_TIMESTAMPS_OLD, "archive-timestamp"),
     **dict.fromkeys(cms.OID_ESC_TIMESTAMPS, "refs-timestamp"),
-    cms.OID_ARCHIVE_TIMESTAMP_V3: "archive-timestamp",
 }
 
 
@@ -174,6 +174,11 @@ def _tokens(
             check_token("content-timestamp", t, content.digest_of, more_certificates=pool)
             for t in check.signed.get(cms.OID_CONTENT_TIMESTAMP, [])
         ]
+        for archive in check_archive(message.blob, check, content.digest_of, pool):
+            if archive.legacy and not archive.token.good:
+                judgement.note(Code.TIMESTAMP_NOT_EVALUATED, detail=archive.token.type)
+            else:
+                tokens.append(archive.token)
     for oid, name in _LEGACY.items():
         if check.unsigned.get(oid):
             judgement.note(Code.TIMESTAMP_NOT_EVALUATED, detail=name)

@@ -49,7 +49,7 @@ def proven(
 ) -> list[tuple[datetime, TimeSource]]:
     """The times that hold, each with its source; why others do not is noted in the judgement."""
     usable = [(source, t, t.time) for source, t in tokens if t.good and t.time is not None]
-    enclosing = sorted((u for u in usable if u[1].type in ENCLOSING), key=lambda u: u[2], reverse=True)
+    enclosing = sorted((u for u in usable if _encloses(u[1])), key=lambda u: u[2], reverse=True)
     found: list[tuple[datetime, TimeSource]] = []
     shown_at = moment
     for source, token, time in enclosing:
@@ -57,12 +57,16 @@ def proven(
             found.append((time, source))
             shown_at = min(shown_at, time)
     for source, token, time in usable:
-        if token.type in ENCLOSING:
+        if _encloses(token):
             continue
         later = [t for t, _ in found if t >= time]
         if _holds(token, time, min(later, default=moment), judgement, authorities):
             found.append((time, source))
     return found
+
+
+def _encloses(token: TokenCheck) -> bool:
+    return token.type in ENCLOSING and token.encloses
 
 
 def _holds(

@@ -29,6 +29,8 @@ class TokenCheck:
     tsa: x509.Certificate | None = None
     certificates: tuple[x509.Certificate, ...] = ()
     problem: str | None = None
+    # An archive or document timestamp that takes in the signature timestamps beside it.
+    encloses: bool = True
 
     @property
     def good(self) -> bool:
