@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
+from adapters.amqp_push.kind import AmqpPushKind
+from adapters.amqp_push.returned import ReturnedEnvelopes
+from adapters.amqp_push.topology import OutPlan
 from adapters.registry import collect
 from adapters.webhook.kind import WebhookKind
 from hub.bootstrap.folders import folder_kinds
@@ -23,12 +27,29 @@ from hub.storage.migrate import migrate
 from hub.storage.pool import create_pool
 from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
+from hub.workers.loops import Loop
 from hub.workers.push import PushLanes
 
 
 def make_exit_kinds(settings: Settings, uow: UnitOfWork) -> Mapping[str, ExitKind]:
     """Return the kinds of exits by name. A new adapter has its line here."""
-    return collect((WebhookKind(), national_kind(settings, uow), *folder_kinds(settings)))
+    return collect(
+        (
+            WebhookKind(),
+            _amqp_push(settings),
+            national_kind(settings, uow),
+            *folder_kinds(settings),
+        )
+    )
+
+
+def _amqp_push(settings: Settings) -> AmqpPushKind:
+    return AmqpPushKind(
+        broker_url=settings.broker_url.get_secret_value() if settings.broker_url is not None else None,
+        prefix=settings.broker_prefix,
+        hub_url=settings.public_url or "",
+        lasts=timedelta(seconds=settings.push.unconfirmed_s),
+    )
 
 
 def make_adapters(settings: Settings, uow: UnitOfWork) -> AdapterService:
@@ -52,6 +73,13 @@ class Pushing:
     lanes: PushLanes
     adapters: AdapterService
     exits: Exits
+    returned: ReturnedEnvelopes | None
+
+    @property
+    def loops(self) -> Mapping[str, Loop]:
+        """What runs on a node, by name."""
+        loops = {"push": self.lanes.run}
+        return loops if self.returned is None else loops | {"returned-envelopes": self.returned.run}
 
 
 def make_pushing(settings: Settings, kit: Kit, broker: Broker, *, owner: str) -> Pushing:
@@ -60,7 +88,12 @@ def make_pushing(settings: Settings, kit: Kit, broker: Broker, *, owner: str) ->
     exits = Exits(kit.uow, adapters)
     service = PushService(kit=kit, exits=exits, broker=broker, owner=owner)
     lanes = PushLanes(service, broker, places=kit.rules.push.places)
-    return Pushing(service=service, lanes=lanes, adapters=adapters, exits=exits)
+    returned = None
+    if settings.broker_url is not None:
+        plan = OutPlan(prefix=settings.broker_prefix)
+        url = settings.broker_url.get_secret_value()
+        returned = ReturnedEnvelopes(url, plan=plan, come_back=service.come_back)
+    return Pushing(service=service, lanes=lanes, adapters=adapters, exits=exits, returned=returned)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from hub.broker.declaring import declare
-from hub.broker.topology import Plan
+from hub.broker.topology import Furniture
 from hub.ports.broker import BrokerUnavailable
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ def describe(error: BaseException) -> str:
 class Link:
     """One connection, shared by all who ask."""
 
-    def __init__(self, url: str, *, name: str, plan: Plan) -> None:
+    def __init__(self, url: str, *, name: str, plan: Furniture) -> None:
         self._url = url
         self._name = name
         self._plan = plan

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
-from hub.broker.topology import ExchangeSpec, Plan, QueueSpec
+from hub.broker.topology import ExchangeSpec, Furniture, Plan, QueueSpec
 
 
 class TopologyConflict(Exception):
@@ -26,7 +26,7 @@ class TopologyConflict(Exception):
         self.detail = detail
 
 
-async def declare(channel: AbstractChannel, plan: Plan) -> None:
+async def declare(channel: AbstractChannel, plan: Furniture) -> None:
     """Declare all that a plan names.
 
     Raises:

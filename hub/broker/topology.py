@@ -20,8 +20,9 @@ topics passes through one outbox, and a full normal lane must not hold up the ur
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 # How often a hint may come back to its queue because the one who had it went away. Hints that were merely
 # prefetched count too, so this is about restarts, never about attempts: those are counted in the row.
@@ -61,11 +62,12 @@ class QueueSpec:
     exchange: str
     routing_key: str
     dead_letters_to: str | None
+    delivery_limit: int = DELIVERY_LIMIT
 
     @property
     def arguments(self) -> Arguments:
         """The arguments of its declaration."""
-        common: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
+        common: Arguments = {"x-queue-type": "quorum", "x-delivery-limit": self.delivery_limit}
         if self.dead_letters_to is None:
             return common
         return common | {
@@ -73,6 +75,15 @@ class QueueSpec:
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
         }
+
+
+class Furniture(Protocol):
+    """Exchanges and queues that are declared together, in this order."""
+
+    @property
+    def exchanges(self) -> Sequence[ExchangeSpec]: ...
+    @property
+    def queues(self) -> Sequence[QueueSpec]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Peers: the systems that are pushed to, their breakers, and the tasks of their deliveries.
 
-A push task has the id of its delivery and the kind `deliver.<system>`; the schema makes it whenever a delivery
-of a pushed system is queued, and takes it away when that ends. It is claimed and finished like any other task
-(`TaskRepo`); what is special about peers stands here.
+A push task has the id of its delivery and the kind `deliver.<system>`; the schema makes it whenever a
+delivery of a pushed system is queued, and takes it away when that ends. It is claimed and finished like any
+other task (`TaskRepo`); what is special about peers stands here.
 """
 
 from __future__ import annotations
@@ -98,16 +98,21 @@ class PeerRepo(Protocol):
         """Claim the other due tasks of the same document and peer; skips those that others hold."""
 
     async def lock_ready(self, delivery_ids: Sequence[UUID]) -> tuple[ReadyDelivery, ...]:
-        """Lock and return deliveries, leaving out those that others have locked, in the order of their ids."""
+        """Lock and return deliveries, without those that others have locked, in the order of their ids."""
 
     async def lock(self, delivery_ids: Sequence[UUID]) -> tuple[DeliveryRecord, ...]:
         """Lock and return deliveries, waiting for who has locked them, in the order of their ids."""
 
-    async def renew(self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta) -> bool:
+    async def renew(
+        self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta
+    ) -> bool:
         """Prolong the leases of tasks and of the deliveries leased under them; False if a task was lost."""
 
     async def postpone(self, task: Task, *, due_at: datetime, error: str) -> bool:
         """Give a task back, due at a time; False if the lease was lost."""
+
+    async def delay(self, task_id: UUID, due_at: datetime) -> None:
+        """Make a task due at a time unless somebody works on it."""
 
     async def hurry(self, system_id: UUID) -> int:
         """Make all tasks of a peer due now that nobody works on; return how many."""

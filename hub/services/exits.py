@@ -1,4 +1,4 @@
-"""Exits that are open on this node: one per system, kept between parcels, built anew when its setting-up differs.
+"""Exits that are open on this node: one per system, kept between parcels, built anew when it is set up anew.
 
 What an exit was built from (adapter, settings, sealed secrets) is compared before each parcel, so that a
 changed password or certificate takes effect with the next attempt on every node, without a message to any.

@@ -118,7 +118,7 @@ class PushService:
             return frozenset(await query.peers.pushed())
 
     async def announce(self) -> int:
-        """Publish hints at due rows whose first hint is gone (a retry's time has come, a breaker lets through).
+        """Publish hints at due rows whose first hint is gone: a retry's time has come, a breaker closed.
 
         A lane of which the broker still holds hints is left alone. Returns 0: there is nothing to hurry for.
         """
@@ -220,7 +220,9 @@ class PushService:
                 "adapter": gate.system.adapter,
             }
             leased.append(changed)
-            events.append(self._journal.delivery(EventKind.DELIVERY_LEASED, changed, at=gate.now, facts=facts))
+            events.append(
+                self._journal.delivery(EventKind.DELIVERY_LEASED, changed, at=gate.now, facts=facts)
+            )
         await tx.record(Change(deliveries=leased, events=events))
         return Attempt(
             system=gate.system,

@@ -1,8 +1,9 @@
-"""What an attempt to push has led to, written down: the delivery's move, the task's end or next time, the breaker.
+"""What an attempt to push has led to, written down: the delivery's move, the task's end or next time.
 
-Every write is fenced: a delivery is moved only while the attempt's token is its current one, a task only while
-its own is. The one exception is a confirmation, which is as good as the recipient's own word: it is accepted
-under any token that was ever given, also after the lease has run out or evidence of non-delivery went out.
+Every write is fenced: a delivery is moved only while the attempt's token is its current one, a task only
+while its own is. The one exception is a confirmation, which is as good as the recipient's own word: it is
+accepted under any token that was ever given, also after the lease has run out or evidence of non-delivery went
+out.
 
 Rows are locked in the order delivery, task, as by everybody who moves deliveries; the breaker has a
 transaction of its own after that. If the process dies between the two, one failure is not counted.
@@ -15,13 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
 from hub.domain.events import EventKind, EventValue
 from hub.domain.limits import RETRY_CAP
 from hub.domain.retry import Breaker, BreakerPolicy, BreakerState
-from hub.domain.transport import TRANSITIONS, DeliveryEvent, DeliveryState, advance
+from hub.domain.transport import LEASED_STATES, TRANSITIONS, DeliveryEvent, DeliveryState, advance
 from hub.ports.exits import Delivered, Failed, Outcome, Rejected
 from hub.ports.records import (
     Change,
@@ -102,6 +104,33 @@ class Settling:
         if gate is not None and not (at_once or _says_nothing_new(gate.breaker, outcome)):
             await self._count(attempt, outcome, settled)
 
+    async def come_back(self, delivery_id: UUID, token: int, why: str) -> bool:
+        """Queue a delivery again, with back-off, that its recipient did not take over; False if it did.
+
+        `token` is the one under which it was handed over: what was confirmed, rejected or handed over again
+        since is left alone.
+
+        Raises:
+            DatabaseUnavailable, CommitUnknown: nothing has happened, or all of it; its lease runs out anyway.
+        """
+        async with self._uow.begin() as tx:
+            row = next(iter(await tx.peers.lock([delivery_id])), None)
+            if row is None or row.lease_token != token or row.state not in LEASED_STATES:
+                return False
+            now = await tx.deliveries.hub_time()
+            due_at = self._next_due(row, Failed(code=why), now)
+            moved = replace(row, state=advance(row.state, DeliveryEvent.DELIVERY_FAILED), lease_until=None)
+            facts: dict[str, EventValue] = {
+                "lease_token": token,
+                "attempt": row.attempts,
+                "problem": word(why),
+                "due_at": due_at,
+            }
+            event = self._journal.delivery(EventKind.DELIVERY_ATTEMPT_FAILED, moved, at=now, facts=facts)
+            await tx.record(Change(deliveries=[moved], events=[event]))
+            await tx.peers.delay(delivery_id, due_at)
+        return True
+
     async def _end_tasks(
         self,
         tx: Transaction,
@@ -132,7 +161,12 @@ class Settling:
         }
         if isinstance(outcome, Delivered) and outcome.confirmed:
             return self._confirmed(row, facts, now) or nothing
-        if row.lease_token != own.lease_token or row.state is not DeliveryState.LEASED:
+        same = row.lease_token == own.lease_token
+        if same and isinstance(outcome, Delivered) and row.state is DeliveryState.HANDED_OVER:
+            # The recipient was quicker: it has fetched the body before we could write down that it may.
+            longer = replace(row, lease_until=now + self._rules.unconfirmed_lease)
+            return _Settled(delivery=longer, due_at=due_at, changed=True)
+        if not same or row.state is not DeliveryState.LEASED:
             log.warning("push_overtaken", delivery_id=str(row.id), state=row.state.value)
             return nothing
         match outcome:
@@ -172,9 +206,7 @@ class Settling:
                 assert_never(outcome)
         return _Settled(delivery=moved, due_at=due_at, changed=True, events=(event,))
 
-    def _confirmed(
-        self, row: DeliveryRecord, facts: dict[str, EventValue], now: datetime
-    ) -> _Settled | None:
+    def _confirmed(self, row: DeliveryRecord, facts: dict[str, EventValue], now: datetime) -> _Settled | None:
         if (row.state, DeliveryEvent.CONFIRM) not in TRANSITIONS:
             if row.state is not DeliveryState.CONFIRMED:
                 log.warning("push_confirmed_in_vain", delivery_id=str(row.id), state=row.state.value)
@@ -182,9 +214,7 @@ class Settling:
         events = []
         if row.state is DeliveryState.LEASED:
             row = replace(row, state=advance(row.state, DeliveryEvent.HAND_OVER), handed_over_at=now)
-            events.append(
-                self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, row, at=now, facts=facts)
-            )
+            events.append(self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, row, at=now, facts=facts))
         late = row.state is DeliveryState.UNDELIVERABLE
         moved = replace(
             row,

@@ -1,7 +1,7 @@
 """Peers: breakers shared by all nodes, and the due rows behind those that are not open.
 
-A breaker without a row is closed. Whether it lets an attempt start is asked in SQL (`_OPEN`) wherever rows are
-chosen, so that an open breaker costs nothing, and again under the row's lock where a probe is claimed.
+A breaker without a row is closed. Whether it lets an attempt start is asked in SQL (`_OPEN`) wherever rows
+are chosen, so that an open breaker costs nothing, and again under the row's lock where a probe is claimed.
 
 Locks are taken in one order, so that none waits for another in a circle: a claim takes its task and then only
 deliveries that are free (SKIP LOCKED); whoever settles or sweeps takes deliveries first and tasks after.
@@ -93,6 +93,9 @@ POSTPONE = """
 UPDATE task SET due_at = $3, last_error = $4, lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_token = $2
 """
+DELAY = """
+UPDATE task SET due_at = $2 WHERE id = $1 AND (lease_until IS NULL OR lease_until < hub_now())
+"""
 HURRY = f"""
 UPDATE task t SET due_at = hub_now()
 WHERE t.kind = '{KIND}.' || $1::uuid AND t.due_at > hub_now()
@@ -144,7 +147,9 @@ class PgPeers:
         row = await self._connection.fetchrow(GATE, system_id)
         if row is None:
             return None
-        return Gate(system=system(row), pushed=row["pushed"], breaker=_breaker(row, "breaker"), now=row["now"])
+        return Gate(
+            system=system(row), pushed=row["pushed"], breaker=_breaker(row, "breaker"), now=row["now"]
+        )
 
     async def set_breaker(self, system_id: UUID, breaker: Breaker, code: str | None) -> None:
         """Write a breaker."""
@@ -182,7 +187,9 @@ class PgPeers:
         rows = await self._connection.fetch(LOCK, list(delivery_ids))
         return tuple(delivery(row) for row in rows)
 
-    async def renew(self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta) -> bool:
+    async def renew(
+        self, tasks: Sequence[Task], deliveries: Sequence[DeliveryRecord], lease: timedelta
+    ) -> bool:
         """Prolong the leases of tasks and of their deliveries."""
         await self._connection.execute(
             RENEW_DELIVERIES, [d.id for d in deliveries], [d.lease_token for d in deliveries], lease
@@ -196,6 +203,10 @@ class PgPeers:
         """Give a task back, due at a time."""
         status = await self._connection.execute(POSTPONE, task.id, task.lease_token, due_at, error)
         return count_of(status) == 1
+
+    async def delay(self, task_id: UUID, due_at: datetime) -> None:
+        """Make a task due at a time."""
+        await self._connection.execute(DELAY, task_id, due_at)
 
     async def hurry(self, system_id: UUID) -> int:
         """Make a peer's tasks due now."""

@@ -148,6 +148,7 @@ class ExitContract:
         await counterpart.refuse_next("Không thuộc thẩm quyền")
         sent = await send(hub, a)
         await hub.push()
+        assert await arrived(counterpart) == []
         await hub.later(hours=2)
         await hub.push()
         assert await state_of(hub, sent) == "rejected"
