@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hub.bootstrap.entrance import tls_of
 from hub.bootstrap.node import Hub
 from hub.web.server import serve_http
 
@@ -22,7 +23,11 @@ async def serve_until(hub: Hub, stop: asyncio.Event, *, on_ready: Callable[[str]
         loops = group.create_task(hub.loops.run(), name="loops")
         settings = hub.settings
         async with serve_http(
-            hub.app, host=settings.http_host, port=settings.http_port, drain_s=settings.limits.drain_s
+            hub.app,
+            host=settings.http_host,
+            port=settings.http_port,
+            drain_s=settings.limits.drain_s,
+            tls=tls_of(settings),
         ) as url:
             on_ready(settings.public_url or url)
             stopping = group.create_task(stop.wait(), name="stop")

@@ -18,6 +18,7 @@ from hub.storage.migrate import MigrationError
 from hub.storage.pool import DatabaseUnfit
 from hub.storage.seal_keys import SealKeyError
 from hub.web.server import PortTaken
+from hub.web.tls import TlsUnusable
 
 # Errors that bring their sentences.
 _TOLD: Final = (
@@ -27,6 +28,7 @@ _TOLD: Final = (
     EmbeddedPostgresError,
     MigrationError,
     DatabaseUnfit,
+    TlsUnusable,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from aiohttp import web
 from hub.web.heads import LINE_MAX, LINES_MAX
 from hub.web.keys import UNDER_WAY
 from hub.web.protocol import Runner
+from hub.web.tls import ServerTls
 
 # Headers repeat recipients and keys in some clients: more than the library's 8 KB.
 HEADER_LINE_MAX: Final = LINE_MAX
@@ -30,7 +31,9 @@ class PortTaken(Exception):
 
 
 @asynccontextmanager
-async def serve_http(app: web.Application, *, host: str, port: int, drain_s: float) -> AsyncIterator[str]:
+async def serve_http(
+    app: web.Application, *, host: str, port: int, drain_s: float, tls: ServerTls | None = None
+) -> AsyncIterator[str]:
     """Listen and yield the address; at the end, let calls under way finish for up to 10 s.
 
     The end has two steps, because the library throws away what still arrives once it cleans up: first
@@ -38,6 +41,7 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
 
     Args:
         drain_s: how long the rest of a refused body is still read, so that the client sees the answer.
+        tls: to serve HTTPS; its files are read again when they change.
 
     Raises:
         PortTaken: the address cannot be used.
@@ -55,14 +59,16 @@ async def serve_http(app: web.Application, *, host: str, port: int, drain_s: flo
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
+        context = None if tls is None else tls.context
+        site = web.TCPSite(runner, host, port, reuse_address=True, ssl_context=context)
         try:
             await site.start()
         except OSError as error:
             raise PortTaken(host, port) from error
         bound = runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{bound}"
+        async with tls.watched() if tls is not None else nullcontext():
+            yield f"{'http' if tls is None else 'https'}://{shown}:{bound}"
         await site.stop()
         await app.shutdown()
         await app[UNDER_WAY].ended(STOP_AFTER_S)
