@@ -14,6 +14,7 @@ from hub.observability.metrics import Metrics
 from hub.ports.blobs import BlobStore
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import AccessService
+from hub.services.call_rates import CallRates
 from hub.services.compose import ComposeService
 from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
@@ -24,6 +25,7 @@ from hub.services.intake import IntakeLimits, IntakeService
 from hub.services.intake_commit import IntakeCommit
 from hub.services.journal import Journal
 from hub.services.kit import Kit
+from hub.services.quiet_inboxes import QuietInboxes
 from hub.services.recall import RecallService
 from hub.services.registry import RegistryService
 from hub.services.slots import Slots
@@ -62,10 +64,15 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener) -> Serv
     )
     follow = FollowService(kit.uow, kit.blobs)
     statuses = StatusService(follow, intake, directory)
+    quiet = QuietInboxes(kit.uow)
+    listener.observe(quiet)
     return Services(
         access=AccessService(kit.uow),
         intake=intake,
-        inbox=InboxService(kit),
+        rates=CallRates(
+            calls_per_minute=limits.calls_per_minute, empty_polls_per_minute=limits.empty_polls_per_minute
+        ),
+        inbox=InboxService(kit, quiet),
         decisions=DecisionService(kit, directory),
         statuses=statuses,
         recalls=RecallService(kit, follow, statuses),

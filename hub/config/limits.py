@@ -24,6 +24,12 @@ class Limits(Group):
     elements: Count = Field(50_000, description="Most elements of one message.")
     intake_per_node: Count = Field(32, description="Submissions read at once by one node (503 beyond).")
     intake_per_system: Count = Field(4, description="Submissions read at once of one system (429 beyond).")
+    calls_per_minute: Count = Field(
+        60_000, description="Calls of one system to one node in a minute (429 beyond), unless it has its own."
+    )
+    empty_polls_per_minute: Count = Field(
+        3_000, description="Polls of one system without `wait` that find nothing, in a minute (429 beyond)."
+    )
     min_rate_bytes: Count = Field(10 * KIB, description="Slowest body accepted, bytes per second.")
     min_rate_window_s: Seconds = Field(30, description="Time over which that rate is measured.")
     request_s: Seconds = Field(600, description="Longest request.")

@@ -129,6 +129,15 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         action_en="Send the edXML file as the body.",
     ),
     Problem(
+        code="rate_limited",
+        status=429,
+        vi="Hệ thống của bạn gọi trục quá dày.",
+        en="Your system calls the exchange too often.",
+        action_vi="Chờ theo tiêu đề Retry-After; hỏi hộp đến bằng tham số wait thay vì hỏi liên tục.",
+        action_en="Wait as Retry-After says; ask the inbox with `wait` instead of asking again and again.",
+        retryable=True,
+    ),
+    Problem(
         code="system_busy",
         status=429,
         vi="Hệ thống của bạn đang gửi quá nhiều cùng lúc.",

@@ -39,6 +39,19 @@ class Broker(Protocol):
         """Alert about hints that were given back too often and make their rows due, until cancelled."""
 
 
+class InboxObserver(Protocol):
+    """Is told what the listening connection hears."""
+
+    def listening(self, now: bool) -> None:
+        """The connection stands, or has broken: then announcements may be lost."""
+
+    def everybody(self) -> None:
+        """Something may have come for anybody."""
+
+    def announced(self, system_id: UUID) -> None:
+        """Something has come for a system."""
+
+
 class Wakeups(Protocol):
     """Wakes long-polls of a recipient system when something may have come for it."""
 

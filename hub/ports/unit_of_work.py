@@ -224,6 +224,9 @@ class DeliveryRepo(Protocol):
         """Return what a system may lease now: urgent first, every fifth place kept for normal ones,
         nothing that waits for another delivery or is parked."""
 
+    async def systems_with_queued(self, system_ids: Collection[UUID]) -> set[UUID]:
+        """Return those systems that have anything queued, also what waits or is parked."""
+
     async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
         """Return deliveries in a state with their documents, oldest first."""
 

@@ -38,6 +38,7 @@ from hub.services.access import Caller
 from hub.services.illegal_moves import IllegalMoves
 from hub.services.journal import Journal
 from hub.services.kit import Kit
+from hub.services.quiet_inboxes import QuietInboxes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,9 @@ class Content:
 class InboxService:
     """What a recipient system may do with the deliveries addressed to its agencies."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, quiet: QuietInboxes | None = None) -> None:
+        """Work on a node; `quiet` remembers which inboxes have nothing in them."""
+        self._quiet = quiet
         self._uow = kit.uow
         self._blobs = kit.blobs
         self._journal = kit.journal
@@ -76,8 +79,15 @@ class InboxService:
 
     async def offers(self, caller: Caller, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what the caller may lease now, in the order in which it should be fetched."""
+        quiet = self._quiet
+        if quiet is not None and await quiet.has_nothing(caller.system_id):
+            return ()
+        mark = (0, 0) if quiet is None else quiet.mark(caller.system_id)
         async with self._uow.read() as query:
-            return await query.deliveries.offers(caller.system_id, unit_id=unit_id, limit=limit)
+            found = await query.deliveries.offers(caller.system_id, unit_id=unit_id, limit=limit)
+        if quiet is not None and unit_id is None and not found:
+            quiet.found_nothing(caller.system_id, mark)
+        return found
 
     async def lease(self, caller: Caller, delivery_id: UUID, seconds: int | None) -> Lease:
         """Take a delivery for a while (default 5 minutes, 30 s to 1 h).

@@ -111,6 +111,10 @@ WHERE d.parked_until IS NOT NULL AND d.state = 'queued' AND (d.parked_until < hu
         OR (k.unit_id = ANY(unit_line(d.unit_id)) AND w.unit_id = ANY(unit_line(o.from_unit))))))
 ORDER BY d.parked_until LIMIT $1 FOR UPDATE OF d SKIP LOCKED
 """
+WITH_QUEUED = """
+SELECT s FROM unnest($1::uuid[]) AS s
+WHERE EXISTS (SELECT FROM delivery d WHERE d.system_id = s AND d.state = 'queued')
+"""
 STATE_OF = "SELECT state FROM delivery WHERE id = $1"
 
 
@@ -145,6 +149,11 @@ class PgDeliveries:
     async def offers(self, system_id: UUID, *, unit_id: str | None, limit: int) -> tuple[Offer, ...]:
         """Return what a system may lease now."""
         return _offers(await self._connection.fetch(OFFERS, system_id, unit_id, limit))
+
+    async def systems_with_queued(self, system_ids: Collection[UUID]) -> set[UUID]:
+        """Return those systems that have anything queued."""
+        rows = await self._connection.fetch(WITH_QUEUED, list(system_ids))
+        return {row["s"] for row in rows}
 
     async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
         """Return deliveries in a state with their documents, oldest first."""

@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from hub.ports.broker import InboxObserver
 from hub.storage.outbox import EVERYBODY
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,11 @@ class InboxListener:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._waiting: defaultdict[UUID, set[_Wakeup]] = defaultdict(set)
+        self._observer: InboxObserver | None = None
+
+    def observe(self, observer: InboxObserver) -> None:
+        """Tell `observer` what is heard from now on."""
+        self._observer = observer
 
     def subscribe(self, system_id: UUID) -> _Wakeup:
         """Return a wake-up for one waiting long-poll."""
@@ -86,8 +92,13 @@ class InboxListener:
         """Wake the waiters named in a notification."""
         if payload == EVERYBODY:
             ids = list(self._waiting)
+            if self._observer is not None:
+                self._observer.everybody()
         else:
             ids = [UUID(text) for text in payload.split(",") if text]
+            if self._observer is not None:
+                for system_id in ids:
+                    self._observer.announced(system_id)
         for system_id in ids:
             for wakeup in self._waiting.get(system_id, ()):
                 wakeup.ring()
@@ -107,6 +118,8 @@ class InboxListener:
         connection.add_termination_listener(lambda _connection: ended.set())
         try:
             await connection.add_listener(CHANNEL, self._on_notification)
+            if self._observer is not None:
+                self._observer.listening(True)
             self.wake_everybody()
             while not ended.is_set():
                 with suppress(TimeoutError):
@@ -115,6 +128,8 @@ class InboxListener:
                 # Also for a network that swallows packets: then nobody says that it has ended.
                 await connection.execute("SELECT 1", timeout=5)
         finally:
+            if self._observer is not None:
+                self._observer.listening(False)
             with suppress(*_LOST):
                 await connection.close(timeout=2)
 

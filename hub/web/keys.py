@@ -14,6 +14,7 @@ from hub.ports.blobs import BlobStore
 from hub.ports.broker import Wakeups
 from hub.ports.sealing import Sealer
 from hub.services.access import AccessService, Caller
+from hub.services.call_rates import CallRates
 from hub.services.compose import ComposeService
 from hub.services.decisions import DecisionService
 from hub.services.directory_snapshot import DirectorySnapshot
@@ -33,6 +34,7 @@ class Services:
 
     access: AccessService
     intake: IntakeService
+    rates: CallRates
     inbox: InboxService
     decisions: DecisionService
     statuses: StatusService
@@ -89,8 +91,10 @@ UNDER_WAY = web.AppKey("under_way", UnderWay)
 async def caller_of(request: web.Request) -> Caller:
     """Return the system that makes the call.
 
-    Raises Refusal `unauthenticated`, `key_expired` or `binding_refused`.
+    Raises Refusal `unauthenticated`, `key_expired`, `binding_refused` or `rate_limited`.
     """
     services = request.app[SERVICES]
     authorization = request.headers.get("Authorization")
-    return await services.access.authenticate(authorization, services.peers.read(request))
+    caller = await services.access.authenticate(authorization, services.peers.read(request))
+    services.rates.count(caller.system)
+    return caller

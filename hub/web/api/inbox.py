@@ -39,9 +39,14 @@ async def inbox(request: web.Request) -> web.Response:
     rules = request.app[SERVICES].rules
     limit = integer(request, "limit", default=rules.inbox_page, least=1, most=rules.inbox_page)
     wait = integer(request, "wait", default=0, least=0, most=rules.long_poll_s)
+    rates = request.app[SERVICES].rates
+    if not wait:
+        rates.before_poll(caller.system_id)
     unit = request.query.get("unit")
     unit_id = None if unit is None else await _unit_of(request, unit)
     offers = await _offers(request, caller, unit_id, limit, wait)
+    if not offers and not wait:
+        rates.polled_in_vain(caller.system_id)
     return json_response(InboxPage(deliveries=[views.offered(o) for o in offers]))
 
 

@@ -34,7 +34,7 @@ STATUSES = {
         "digest_mismatch reason_missing status_document_unknown directory_invalid no_relay recipient_unknown "
         "recipient_locked recipient_retired recipient_has_no_system successor_loop successor_ambiguous"
     ),
-    429: "system_busy",
+    429: "system_busy rate_limited",
     431: "head_too_large",
     500: "internal_error blob_missing blob_damaged",
     503: (
