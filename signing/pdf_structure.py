@@ -25,6 +25,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing import pdf_hex
+from signing.pdf_ranges import raw_signatures
 from signing.report import Coverage
 
 pdf_hex.install()
@@ -46,7 +47,6 @@ BROKEN_PDF = (
 )
 TAIL = 1024
 MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500
-_RAW_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,12}(?:\s+\d{1,12}){1,7})\s*\]")
 _END_OF_FILE = re.compile(rb"%%EOF[ \t\r\n\0]*\Z")
 _START = re.compile(rb"startxref\s+(\d{1,12})\s")
 _HEX = re.compile(rb"[0-9A-Fa-f\s\0]*\Z")
@@ -99,7 +99,7 @@ def open_pdf(data: bytes, *, reader: PdfFileReader | None = None) -> PdfFile:
         except BROKEN_PDF as error:
             problem = " ".join(str(error).split())[:120] or type(error).__name__
     known = {s.byte_range for s in found}
-    found += [s for s in _from_bytes(data, reader) if s.byte_range not in known]
+    found += _from_bytes(data, reader, known)
     if reader is not None:
         found = [_settled(reader, data, s) for s in found]
     found.sort(key=lambda s: (s.end, s.revision if s.revision is not None else 1 << 30))
@@ -328,34 +328,29 @@ def page_objects(reader: PdfFileReader) -> list[int]:
     return [int(getattr(getattr(p, "container_ref", None), "idnum", 0)) for p in _pages(reader)]
 
 
-def _from_bytes(data: bytes, reader: PdfFileReader | None) -> Iterator[PdfSignature]:
-    """Signature dictionaries that show themselves by a /ByteRange whose hole holds a CMS value."""
-    for match in _RAW_RANGE.finditer(data):
-        numbers = tuple(int(n) for n in match.group(1).split())
-        if len(numbers) != 4:
-            continue
-        hole = data[numbers[0] + numbers[1] : numbers[2]].strip(b"\r\n\t \0")
-        inner = hole[1:-1]
-        if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(inner[:64]):
-            continue
-        # The dictionary stands around its hole; a range copied into another object is not this one.
-        start, end = data.rfind(b"obj", 0, numbers[1]), data.find(b"endobj", numbers[2])
-        if not start < match.start() < (end if end >= 0 else len(data)):
+def _from_bytes(
+    data: bytes, reader: PdfFileReader | None, known: set[tuple[int, ...]]
+) -> Iterator[PdfSignature]:
+    """Signature dictionaries that the fields do not lead to."""
+    for found in raw_signatures(data):
+        if found.byte_range in known:
             continue
         try:
-            contents = bytes.fromhex(inner.translate(None, b" \r\n\t\0").decode("ascii"))
+            contents = found.contents()
         except ValueError:
             continue
-        around = data[start : numbers[1]] + data[numbers[2] : end if end >= 0 else numbers[2] + 2048]
+        (start, end), hole_end = found.dictionary, found.byte_range[2]
+        around = (
+            data[start : found.byte_range[1]] + data[hole_end : end if end < len(data) else hole_end + 2048]
+        )
         subfilter = re.search(rb"/SubFilter\s*/([A-Za-z0-9._#-]+)", around)
-        revision = _revision_at(reader, numbers[2]) if reader is not None else None
         yield PdfSignature(
             field=None,
-            byte_range=numbers,
+            byte_range=found.byte_range,
             contents=contents,
             subfilter=subfilter.group(1).decode("latin-1") if subfilter else None,
             type=None,
-            revision=revision,
+            revision=_revision_at(reader, hole_end) if reader is not None else None,
             from_bytes=True,
         )
 

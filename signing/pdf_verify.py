@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from asn1crypto import core, x509
 
 from signing import cms
-from signing.algorithms import Hasher, hasher
+from signing.algorithms import digest
 from signing.certificates import describe, kind, load_certificate, public_key
 from signing.constraints import (
     TOLERANCE,
@@ -25,10 +25,12 @@ from signing.constraints import (
     judge_time_and_trust,
     judge_timestamps,
 )
+from signing.errors import InputRefused
 from signing.judgement import Judgement
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
 from signing.pdf_dss import DocumentStore, read_store
+from signing.pdf_ranges import RangeDigests
 from signing.pdf_revisions import RevisionJudge
 from signing.pdf_structure import PdfFile, PdfSignature, coverage, open_pdf
 from signing.primitives import Scheme, key_bits, value_matches
@@ -88,7 +90,7 @@ def verify_pdf(
     elif file.problem:
         severity = Severity.INFO if file.signatures else Severity.ERROR
         notes.append(finding(Code.FILE_BROKEN, severity, detail=file.problem))
-    digests = _Digests(data)
+    digests = RangeDigests(data)
     store = read_store(file.reader)
     examined = [_isolated(s, _examine(file, s, digests, options, store)) for s in file.signatures]
     with RevisionJudge(file, options) as revisions:
@@ -113,6 +115,8 @@ def _isolated(signature: PdfSignature, examine: Callable[[Examined], None]) -> E
         examine(item)
     except cms.CmsBroken as error:
         item.judgement.fail(SubIndication.FORMAT_FAILURE, Code.CMS_BROKEN, detail=str(error))
+    except InputRefused:
+        item.judgement.doubt(SubIndication.CUSTOM, Code.LIMIT_EXCEEDED, detail="ByteRange")
     except Exception as error:  # noqa: BLE001 - one signature's trouble must not hide the others
         _internal(item.judgement, error)
     return item
@@ -122,29 +126,12 @@ def _internal(judgement: Judgement, error: Exception) -> None:
     judgement.doubt(SubIndication.CUSTOM, Code.INTERNAL_ERROR, detail=type(error).__name__)
 
 
-class _Digests:
-    """Digests of byte ranges, each computed once."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-        self._known: dict[tuple[tuple[int, ...], str], bytes] = {}
-
-    def of(self, ranges: tuple[int, ...], name: str) -> bytes | None:
-        """The digest of the ranges' bytes; ranges beyond the file end at its end."""
-        known = self._known.get((ranges, name))
-        if known is not None:
-            return known
-        made: Hasher | None = hasher(name)
-        if made is None:
-            return None
-        for start, length in zip(ranges[::2], ranges[1::2], strict=False):
-            made.update(self._data[start : start + length])
-        self._known[(ranges, name)] = made.digest()
-        return self._known[(ranges, name)]
-
-
 def _examine(
-    file: PdfFile, signature: PdfSignature, digests: _Digests, options: VerifyOptions, store: DocumentStore
+    file: PdfFile,
+    signature: PdfSignature,
+    digests: RangeDigests,
+    options: VerifyOptions,
+    store: DocumentStore,
 ) -> Callable[[Examined], None]:
     def run(item: Examined) -> None:
         judgement = item.judgement
@@ -165,7 +152,7 @@ def _examine(
     return run
 
 
-def _examine_cms(item: Examined, digests: _Digests, options: VerifyOptions, store: DocumentStore) -> None:
+def _examine_cms(item: Examined, digests: RangeDigests, options: VerifyOptions, store: DocumentStore) -> None:
     signature, judgement = item.signature, item.judgement
     message = item.message = cms.parse(signature.contents)
     if signature.subfilter in TIMESTAMP_FILTERS or (
@@ -223,17 +210,10 @@ def signature_tokens(
 
 
 def _digest_of_bytes(data: bytes) -> cms.DigestOf:
-    def of(name: str) -> bytes | None:
-        made = hasher(name)
-        if made is None:
-            return None
-        made.update(data)
-        return made.digest()
-
-    return of
+    return lambda name: digest(name, data)
 
 
-def _content_digest(item: Examined, message: cms.SignedMessage, digests: _Digests) -> cms.DigestOf:
+def _content_digest(item: Examined, message: cms.SignedMessage, digests: RangeDigests) -> cms.DigestOf:
     """What the message digest must be: of the byte ranges, or of their SHA-1 where the value carries that."""
     ranges = item.signature.byte_range
     carried = message.encapsulated
@@ -251,7 +231,7 @@ def _content_digest(item: Examined, message: cms.SignedMessage, digests: _Digest
 
 
 def _examine_document_timestamp(
-    item: Examined, digests: _Digests, options: VerifyOptions, store: DocumentStore
+    item: Examined, digests: RangeDigests, options: VerifyOptions, store: DocumentStore
 ) -> None:
     ranges = item.signature.byte_range
     token = check_token(
@@ -266,19 +246,19 @@ def _examine_document_timestamp(
     judge_timestamps(item.judgement, [token], options)
 
 
-def _examine_x509(item: Examined, digests: _Digests, options: VerifyOptions) -> None:
+def _examine_x509(item: Examined, digests: RangeDigests, options: VerifyOptions) -> None:
     """adbe.x509.rsa_sha1: a bare RSA value in an OCTET STRING, the certificate beside it."""
     judgement, signature = item.judgement, item.signature
     certificate = load_certificate(signature.certificate or b"")
     key = public_key(certificate) if certificate is not None else None
     item.signer = certificate
-    digest = digests.of(signature.byte_range, "sha1")
-    if key is None or digest is None:
+    of_ranges = digests.of(signature.byte_range, "sha1")
+    if key is None or of_ranges is None:
         judgement.doubt(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, Code.NO_SIGNING_CERTIFICATE_FOUND)
         return
     value = bytes(core.OctetString.load(signature.contents).native)
     scheme = Scheme(name="rsa", digest="sha1")
-    item.intact = value_matches(key, scheme, value, digest, prehashed=True) is True
+    item.intact = value_matches(key, scheme, value, of_ranges, prehashed=True) is True
     item.algorithms = (str(scheme), "{}-{}".format(*key_bits(key)))
     if not item.intact:
         judgement.fail(SubIndication.SIG_CRYPTO_FAILURE, Code.SIGNATURE_VALUE_WRONG)
