@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -12,7 +13,9 @@ from adapters.folder.watch import ADAPTERS
 from hub.ports.exits import ExitKind
 from hub.storage.unit_of_work import PgUnitOfWork
 from tests.support.exit_contract import Received
-from tests.support.hub import HubUnderTest, Peer
+from tests.support.hub import A, B, HubUnderTest, Peer
+from tests.support.messages import letter
+from tests.support.sftp_server import SftpServer
 
 QUICK = {"settle_s": "0", "poll_s": "1", "call_s": "5", "timeout_s": "20"}
 
@@ -100,3 +103,71 @@ class FolderCounterpart:
         await asyncio.to_thread(self.dms.take)
         await watch(self._hub)
         return self.dms.seen
+
+
+PATIENCE_S = 600
+
+
+@dataclass
+class Desk:
+    """The DMS of unit A behind folders, and the hub that looks into them."""
+
+    hub: HubUnderTest
+    root: Path
+    peer: Peer
+    server: SftpServer | None = None
+    now: float = 1_000.0
+
+    @property
+    def dms(self) -> FolderDms:
+        return FolderDms(self.root)
+
+    def inside(self, folder: str) -> Path:
+        return self.root / A / folder
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Write a file as one should: under another name first."""
+        part = self.inside("out") / f"{name}.part"
+        part.write_bytes(content)
+        return part.rename(self.inside("out") / name)
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(path.name for path in self.inside(folder).iterdir())
+
+    def problem(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = orjson.loads((self.inside("refused") / f"{name}.problem.json").read_bytes())
+        return found
+
+    async def look(self) -> None:
+        """Let the hub look into the folders until nothing is left to do."""
+        await watch(self.hub)
+
+    async def look_much_later(self) -> None:
+        self.now += PATIENCE_S
+        await watch(self.hub)
+
+
+async def desk_of(hub: HubUnderTest, root: Path, peer: Peer, server: SftpServer | None = None) -> Desk:
+    desk = Desk(hub=hub, root=root, peer=peer, server=server)
+    taking: Any = hub.folders._pickup
+    taking._clock = lambda: desk.now
+    await desk.look()
+    return desk
+
+
+async def delivered(desk: Desk, b: Peer, number: int = 1) -> tuple[str, str]:
+    """A letter of B that lies in A's folder: its document and its delivery."""
+    sent = await b.accepted(letter(B, A, number=number))
+    await desk.hub.settle()
+    await desk.hub.push()
+    (delivery_id,) = await desk.hub.column("SELECT id FROM delivery WHERE document_id = $1", sent.document_id)
+    return sent.document_id, str(delivery_id)
+
+
+async def state_of(desk: Desk, delivery_id: str) -> str:
+    (state,) = await desk.hub.column("SELECT state FROM delivery WHERE id = $1", delivery_id)
+    return str(state)
+
+
+async def set_up(desk: Desk, **settings: str) -> None:
+    await desk.hub.pushing.adapters.configure("DMS A", settings=settings)

@@ -45,7 +45,7 @@ class FolderThere(FolderCounterpart):
 
 class TestFolder(ExitContract):
     @pytest.fixture
-    async def counterpart(self, tmp_path: Path) -> FolderThere:  # type: ignore[override]
+    async def counterpart(self, tmp_path: Path) -> FolderThere:
         (tmp_path / "folders").mkdir()
         counterpart = FolderThere(tmp_path / "folders")
         counterpart.refuses = False

@@ -210,7 +210,7 @@ async def test_what_a_disk_refuses_is_told_by_its_code(
 async def test_old_unfinished_files_of_the_hub_go_and_young_ones_stay(files: LocalFiles, out: Path) -> None:
     for name, age in ((".lienthong-old.part", 200_000), (".lienthong-young.part", 10)):
         (out / name).touch()
-        at = os.stat(out / name).st_mtime - age
+        at = (out / name).stat().st_mtime - age
         os.utime(out / name, (at, at))
     await files.prepare(["unit/out"])
     assert [path.name for path in out.iterdir()] == [".lienthong-young.part"]
