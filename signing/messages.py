@@ -434,12 +434,12 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "The certificate is on hold since {date}; it must be checked again later.",
     ),
     Code.CA_REVOKED: (
-        "Chứng thư của CA {name} đã bị thu hồi ngày {date}.",
-        "The certificate of the authority {name} was revoked on {date}.",
+        "Chứng thư của CA {detail} đã bị thu hồi ngày {date}.",
+        "The certificate of the authority {detail} was revoked on {date}.",
     ),
     Code.CA_REVOCATION_UNKNOWN: (
-        "Chưa kiểm tra được thu hồi chứng thư của CA {name} ({detail}).",
-        "Revocation of the authority {name} could not be checked ({detail}).",
+        "Chưa kiểm tra được thu hồi chứng thư của CA {detail}.",
+        "Revocation of this authority could not be checked: {detail}.",
     ),
     Code.REVOCATION_UNKNOWN: (
         "Chưa kiểm tra được thu hồi, hệ thống sẽ thử lại ({detail}).",

@@ -292,9 +292,9 @@ def _is_ca_revoked(
         if case.is_proven and case.moment < said.since:
             return False
         date = said.since.strftime(_DAY)
-        case.judgement.doubt(SubIndication.REVOKED_CA_NO_POE, Code.CA_REVOKED, name=name, date=date)
+        case.judgement.doubt(SubIndication.REVOKED_CA_NO_POE, Code.CA_REVOKED, detail=name, date=date)
         return True
     if said.status is Revocation.UNKNOWN and is_published(child):
-        detail = "; ".join(said.reasons)[:200] or "offline"
-        case.judgement.note(Code.CA_REVOCATION_UNKNOWN, name=name, detail=detail)
+        detail = f"{name}: {'; '.join(said.reasons)[:200] or 'offline'}"
+        case.judgement.note(Code.CA_REVOCATION_UNKNOWN, detail=detail)
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from signing import trust_admin
-from signing.anchors import Purpose, known_anchors
+from signing.anchors import KNOWN_ANCHORS, Purpose, known_anchors
 from signing.errors import UsageError
 from signing.report import ChainStatus
 from signing.trust import TrustStore
@@ -184,3 +185,10 @@ def test_the_version_changes_with_anchors_rules_and_lists(tmp_path: Path) -> Non
 
 def test_the_known_anchors_speak_of_documents_and_timestamps_alone() -> None:
     assert all(Purpose.OCSP not in rule.purposes for rule in known_anchors().values())
+
+
+def test_a_wheel_takes_the_known_anchors_along() -> None:
+    project = tomllib.loads((KNOWN_ANCHORS.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    found = project["tool"]["setuptools"]
+    assert "certs" in found["packages"]["find"]["include"]
+    assert "*.toml" in found["package-data"]["*"]
