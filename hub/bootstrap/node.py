@@ -119,7 +119,7 @@ async def assemble(
     dsn: str,
     broker: Broker | None = None,
 ) -> Hub:
-    node = f"{socket.gethostname()}:{settings.home}"
+    node = settings.node_name or f"{socket.gethostname()}:{settings.home}"
     async with uow.begin() as tx:
         await tx.housekeeping.ensure_partitions()
         await tx.tasks.take_back(node)

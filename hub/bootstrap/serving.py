@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 from hub.bootstrap.entrance import tls_of
@@ -10,11 +11,18 @@ from hub.bootstrap.node import Hub
 from hub.web.server import serve_http
 
 
-async def serve_until(hub: Hub, stop: asyncio.Event, *, on_ready: Callable[[str], None]) -> None:
+async def serve_until(
+    hub: Hub,
+    stop: asyncio.Event,
+    *,
+    on_ready: Callable[[str], None],
+    listening: socket.socket | None = None,
+) -> None:
     """Serve HTTP and run the loops until `stop` is set, then finish what is under way and return.
 
     Args:
         on_ready: called with the address once calls are answered.
+        listening: a socket that listens already; without it the settings say where to listen.
 
     A stop lets calls end (long-polls answer at once), then ends the loops; whatever they had leased is
     given back or comes back when its lease ends.
@@ -28,6 +36,7 @@ async def serve_until(hub: Hub, stop: asyncio.Event, *, on_ready: Callable[[str]
             port=settings.http_port,
             drain_s=settings.limits.drain_s,
             tls=tls_of(settings),
+            listening=listening,
         ) as url:
             on_ready(settings.public_url or url)
             stopping = group.create_task(stop.wait(), name="stop")

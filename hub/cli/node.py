@@ -1,10 +1,11 @@
-"""`lienthong serve | migrate | doctor`: a node, its database, its health."""
+"""`lienthong serve | migrate`: a node and its database."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -12,7 +13,7 @@ import typer
 import uvloop
 
 from hub.bootstrap import open_hub, serve_until
-from hub.cli.doctor import examine
+from hub.bootstrap.processes import ProcessFailed, serve_processes
 from hub.cli.options import ConfigOption, HomeOption
 from hub.config import Settings, load_settings
 from hub.embedded.postgres import EmbeddedPostgres
@@ -37,23 +38,40 @@ def serve(
     port: PortOption = None,
     host: Annotated[str | None, typer.Option("--host", help="Địa chỉ lắng nghe.")] = None,
     config: ConfigOption = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, max=64, help="Số tiến trình (LIENTHONG_PROCESSES).")
+    ] = None,
 ) -> None:
     """Chạy một nút của trục cho tới khi nhận SIGTERM hoặc Ctrl-C (run a node)."""
-    settings = load_settings(config=config, home=home, http_port=port, http_host=host)
+    settings = load_settings(config=config, home=home, http_port=port, http_host=host, processes=processes)
     logging.configure(level=settings.log_level, form=settings.log_format)
+    failed = False
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        try:
+            runner.run(_serve(settings, config))
+        except* ProcessFailed:
+            failed = True
+    if failed:
+        # The process has said why on standard error.
+        raise typer.Exit(1)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, config: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if settings.failpoint is not None:
         log.warning("failpoint_armed", failpoint=settings.failpoint)
-    async with open_hub(settings) as hub:
-        await serve_until(hub, stop, on_ready=lambda url: log.info("listening", url=url))
+
+    def ready(url: str) -> None:
+        log.info("listening", url=url)
+
+    if settings.processes > 1:
+        await serve_processes(settings, stop, config=config, on_ready=ready)
+    else:
+        async with open_hub(settings) as hub:
+            await serve_until(hub, stop, on_ready=ready)
     log.info("stopped")
 
 
@@ -80,16 +98,3 @@ async def _migrate(settings: Settings, through: Phase) -> list[str]:
         ]
     async with EmbeddedPostgres.borrow(settings.home) as dsn:
         return [m.name for m in await migrate(dsn, through=through.value)]
-
-
-def doctor(home: HomeOption = None, config: ConfigOption = None) -> None:
-    """Kiểm tra môi trường và dữ liệu, nói cách sửa (say what is wrong and how to mend it)."""
-    settings = load_settings(config=config, home=home)
-    logging.configure(level="error", form="console")
-    findings = asyncio.run(examine(settings))
-    for finding in findings:
-        mark = "✓" if finding.ok else "✗"
-        print(f"{mark} {finding.what}: {finding.vi}")
-        if not finding.ok:
-            print(f"    {finding.en}")
-    raise typer.Exit(0 if all(f.ok for f in findings) else 1)

@@ -46,6 +46,13 @@ class Settings(Group):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
         description="What the hub's exchanges and queues are named by; nodes of one hub share it.",
     )
+    node_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Name of this node in leases, the same after a restart. Without it: host and home.",
+    )
+    processes: int = Field(1, ge=1, le=64, description="Processes of `lienthong serve` behind one address.")
     http_host: str = Field("127.0.0.1", min_length=1, description="Address the hub listens on.")
     http_port: int = Field(8090, ge=0, le=65_535, description="Port the hub listens on; 0 takes a free one.")
     public_url: str | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
@@ -32,7 +33,13 @@ class PortTaken(Exception):
 
 @asynccontextmanager
 async def serve_http(
-    app: web.Application, *, host: str, port: int, drain_s: float, tls: ServerTls | None = None
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    drain_s: float,
+    tls: ServerTls | None = None,
+    listening: socket.socket | None = None,
 ) -> AsyncIterator[str]:
     """Listen and yield the address; at the end, let calls under way finish for up to 10 s.
 
@@ -42,6 +49,7 @@ async def serve_http(
     Args:
         drain_s: how long the rest of a refused body is still read, so that the client sees the answer.
         tls: to serve HTTPS; its files are read again when they change.
+        listening: a socket that listens already, in place of host and port.
 
     Raises:
         PortTaken: the address cannot be used.
@@ -60,7 +68,11 @@ async def serve_http(
     await runner.setup()
     try:
         context = None if tls is None else tls.context
-        site = web.TCPSite(runner, host, port, reuse_address=True, ssl_context=context)
+        site: web.BaseSite
+        if listening is None:
+            site = web.TCPSite(runner, host, port, reuse_address=True, ssl_context=context)
+        else:
+            site = web.SockSite(runner, listening, ssl_context=context)
         try:
             await site.start()
         except OSError as error:
