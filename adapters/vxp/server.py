@@ -25,7 +25,7 @@ from adapters.vxp.answers import ErrorCode, WireError
 from adapters.vxp.operations import FORWARD_PATH, OPERATIONS, OperationName, operation_of
 from adapters.vxp.refusals import Refused, refused, refused_by_wire
 from adapters.vxp.server_call import Call, Operation, Transfers, refusal, refusal_body
-from adapters.vxp.signing import Head, read_head, verify
+from adapters.vxp.signing import Head, Parameters, read_head, verify
 from adapters.vxp.stamps import is_fresh
 from hub.domain.problems import HubError
 from hub.ports.blobs import BlobStoreError
@@ -61,6 +61,14 @@ class HeadAnswer:
     content_type: str = "application/json; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verified:
+    # The last head of a system whose signature held, and under which secrets.
+    head: Head
+    secrets: tuple[str, ...]
+    parameters: Parameters
+
+
 class VxpServer:
     """Answers the calls of clients of the national exchange."""
 
@@ -80,6 +88,7 @@ class VxpServer:
         self._rates = rates
         self._transfers = transfers
         self._operations = dict(operations)
+        self._verified: dict[str, _Verified] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a call."""
@@ -117,11 +126,21 @@ class VxpServer:
         member = await self._members.member(head.system_id)
         if member is None:
             raise _unknown(head)
-        parameters = verify(head, member.secrets)
+        parameters = self._verify(head, member)
         await self._refuse_stale(member, parameters.get("timestamp") or "")
         await self._access.check_binding(member.caller.system, self._transfers.peer_of(request))
         self._rates.count(member.caller.system)
         return await self._operations[name](Call(request=request, member=member, parameters=parameters))
+
+    def _verify(self, head: Head, member: Member) -> Parameters:
+        # A client that polls sends the very same bytes each time: what was verified of them still holds, as
+        # long as the same secrets do.
+        known = self._verified.get(member.name)
+        if known is not None and known.head == head and known.secrets == member.secrets:
+            return known.parameters
+        parameters = verify(head, member.secrets)
+        self._verified[member.name] = _Verified(head=head, secrets=member.secrets, parameters=parameters)
+        return parameters
 
     async def _refuse_stale(self, member: Member, timestamp: str) -> None:
         window = freshness_of(member)
