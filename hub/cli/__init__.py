@@ -14,7 +14,7 @@ from typing import Final
 import typer
 
 from hub import __version__
-from hub.cli import agency, bench, desk, files, node, relay, system, trust
+from hub.cli import agency, bench, desk, doctor_command, files, node, relay, system, trust
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("serve")(node.serve)
 app.command("migrate")(node.migrate_database)
-app.command("doctor")(node.doctor)
+app.command("doctor")(doctor_command.doctor)
 app.command("bench")(bench.bench)
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from hub.broker.connection import close, connect, failures_of
 from hub.broker.declaring import TopologyConflict, missing_from
 from hub.broker.topology import make_plan
-from hub.cli.findings import Finding
+from hub.cli.findings import Finding, well, wrong
 from hub.config import Settings
 from hub.ports.broker import BrokerUnavailable
 
@@ -23,7 +23,7 @@ WHAT: Final = "RabbitMQ"
 async def broker(settings: Settings) -> list[Finding]:
     """Look at the broker that is set; never raises for what it finds."""
     if settings.broker_url is None:
-        return [Finding(what=WHAT, ok=True, vi="không dùng: trục chạy một nút (in-process broker)")]
+        return [well(WHAT, "không dùng: trục chạy một nút", "not used: one node, in-process broker")]
     try:
         async with failures_of("connecting"):
             connection = await connect(settings.broker_url.get_secret_value(), name="lienthong doctor")
@@ -33,9 +33,9 @@ async def broker(settings: Settings) -> list[Finding]:
             await close(connection)
     except BrokerUnavailable as error:
         return [
-            Finding(
-                what=WHAT,
-                ok=False,
+            wrong(
+                WHAT,
+                "broker_unavailable",
                 vi="không kết nối được. Kiểm tra LIENTHONG_BROKER_URL, tài khoản, vhost và máy chủ. Văn bản "
                 "vẫn được nhận, việc xử lý chờ tới khi có lại.",
                 en=f"cannot be reached: check LIENTHONG_BROKER_URL, account, vhost and server ({error})",
@@ -46,9 +46,9 @@ async def broker(settings: Settings) -> list[Finding]:
 async def _topology(connection: AbstractConnection, prefix: str) -> Finding:
     version = _version(connection)
     if _numbers(version) < OLDEST:
-        return Finding(
-            what=WHAT,
-            ok=False,
+        return wrong(
+            WHAT,
+            "broker_too_old",
             vi=f"phiên bản {version} quá cũ: cần 3.10 trở lên.",
             en=f"version {version} is too old: 3.10 or later is needed",
         )
@@ -56,16 +56,16 @@ async def _topology(connection: AbstractConnection, prefix: str) -> Finding:
         async with failures_of("looking"):
             missing = await missing_from(connection, make_plan(prefix))
     except TopologyConflict as error:
-        return Finding(
-            what=WHAT,
-            ok=False,
+        return wrong(
+            WHAT,
+            TopologyConflict.code,
             vi=f"{error.name} đã có với tham số khác. Xóa nó (không mất gì: mọi việc nằm trong cơ sở dữ "
             "liệu) hoặc đổi LIENTHONG_BROKER_PREFIX.",
             en=f"{error.name} has other arguments: delete it (nothing is lost) or change "
             f"LIENTHONG_BROKER_PREFIX. It says: {error.detail}",
         )
     later = f", {len(missing)} mục sẽ được tạo khi khởi động" if missing else ""
-    return Finding(what=WHAT, ok=True, vi=f"{version}, tên bắt đầu bằng {prefix}.{later}")
+    return well(WHAT, f"{version}, tên bắt đầu bằng {prefix}.{later}", f"{version}, prefix {prefix}")
 
 
 def _version(connection: AbstractConnection) -> str:

@@ -57,6 +57,7 @@ async def _bucket(settings: Settings, store: BlobStore | S3BlobStore) -> Finding
         return Finding(
             what=WHAT,
             ok=False,
+            code="bucket_not_conditional",
             vi=f"kho S3 “{settings.s3.bucket}” bỏ qua If-None-Match: một văn bản có thể bị ghi đè. "
             "Hãy nâng cấp kho.",
             en="the storage ignores If-None-Match: a document could be replaced. Use a newer version of it",
@@ -86,6 +87,7 @@ def _wrong(settings: Settings, reason: str) -> Finding:
     return Finding(
         what=WHAT,
         ok=False,
+        code="bucket_unusable",
         vi=f"kho S3 “{settings.s3.bucket}” không dùng được ({reason}). Kiểm tra LIENTHONG_S3__*, quyền "
         "ghi, đọc, liệt kê, xóa của khóa; chưa sửa thì văn bản bị từ chối với mã 503.",
         en=f"the bucket cannot be used ({reason}): check LIENTHONG_S3__* and the key's rights to put, get, "
