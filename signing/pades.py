@@ -31,7 +31,7 @@ from signing.credentials import Credential
 from signing.errors import DocumentRefused, SigningFailed
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
 from signing.pdf_structure import BROKEN_PDF, open_pdf
-from signing.report import Finding, Role
+from signing.report import Finding, Role, SignatureReport
 from signing.tsa import Signed, TimestampClient, TimestampUnavailable
 
 RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
@@ -136,8 +136,32 @@ def sign_pdf_told(
     options: SignatureOptions | None = None,
 ) -> Signed:
     """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
+    made = append_signature(pdf, credential, now=now, appearance=appearance, options=options)
+    look_again(made.data, field=made.field, before=made.before)
+    return Signed(data=made.data, findings=made.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """A file with a signature that nobody has looked at yet; `before` are the earlier ones' verdicts."""
+
+    data: bytes
+    field: str
+    before: tuple[SignatureReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def append_signature(
+    pdf: bytes,
+    credential: Credential,
+    *,
+    now: datetime,
+    appearance: Appearance | None = None,
+    options: SignatureOptions | None = None,
+) -> Appended:
+    """The PDF with one more signature, before the second look that must precede handing it out."""
     try:
-        return _sign(pdf, credential, now=now, appearance=appearance, options=options or SignatureOptions())
+        return _append(pdf, credential, now=now, appearance=appearance, options=options or SignatureOptions())
     except (*BROKEN_PDF, LibrarySigningError) as error:
         raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
 
@@ -160,14 +184,14 @@ def sign_letter(
     return sign_pdf(signed, organisation, now=stamp_time or now, appearance=stamp)
 
 
-def _sign(
+def _append(
     pdf: bytes,
     credential: Credential,
     *,
     now: datetime,
     appearance: Appearance | None,
     options: SignatureOptions,
-) -> Signed:
+) -> Appended:
     writer = _AppendOnlyWriter(io.BytesIO(pdf), strict=False)
     refuse_unsignable(writer.prev)
     name = options.field_name or _free_name(writer.prev)
@@ -191,8 +215,7 @@ def _sign(
     made = out.getvalue() if isinstance(out, io.BytesIO) else bytes(out.read())
     if not made.startswith(pdf):
         raise SigningFailed("signing would have changed existing bytes", code="not_appended")
-    look_again(made, field=name, before=before)
-    return Signed(data=made, findings=findings)
+    return Appended(data=made, field=name, before=before, findings=findings)
 
 
 def _value(

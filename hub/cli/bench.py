@@ -56,10 +56,13 @@ class Rate:
 
 
 def bench(
+    context: typer.Context,
     documents: Annotated[int, typer.Option("--documents", min=20, help="Số văn bản.")] = 200,
     size: Annotated[int, typer.Option("--size", min=1, help="Cỡ tệp đính kèm, byte.")] = 200_000,
 ) -> None:
     """Đo tốc độ gửi và giao, so với giới hạn của máy (measure throughput)."""
+    if context.invoked_subcommand is not None:
+        return
     logging.configure(level="error", form="console")
     ceiling, intake, delivery = asyncio.run(_bench(documents, size))
     print(f"{documents} văn bản, tệp {size} byte, {AT_ONCE} cùng lúc / at once")
@@ -82,7 +85,7 @@ async def _bench(documents: int, size: int) -> tuple[Rate, Rate, Rate]:
         key_a, key_b = await _register(home)
         async with _serving(home) as url, aiohttp.ClientSession() as session:
             sender, recipient = HubClient(session, url, key_a), HubClient(session, url, key_b)
-            bodies = [_message(n, size) for n in range(documents)]
+            bodies = [message(n, size) for n in range(documents)]
 
             async def send(place: int) -> None:
                 await sender.send(bodies[place])
@@ -197,7 +200,8 @@ def _rate(count: int, seconds: float, times: list[float]) -> Rate:
     )
 
 
-def _message(number: int, size: int) -> bytes:
+def message(number: int, size: int) -> bytes:
+    """An edXML message with one attachment of that size, nothing in it twice."""
     message = DocumentMessage(
         from_=Organization(organ_id=SENDER, organ_name="Sở Nội vụ"),
         to=(Organization(organ_id=RECIPIENT, organ_name="Sở Tài chính"),),
