@@ -2,7 +2,7 @@
 
 Every write is fenced: a delivery is moved only while the attempt's token is its current one, a task only
 while its own is. The one exception is a confirmation, which is as good as the recipient's own word: it is
-accepted under any token that was ever given, also after the lease has run out or evidence of non-delivery went
+accepted under any token ever given, also after the lease has run out or evidence of non-delivery went
 out.
 
 Rows are locked in the order delivery, task, as by everybody who moves deliveries; the breaker has a

@@ -117,9 +117,11 @@ class RabbitNode:
             [CONTROL, "--quiet", *words],
             env=self._environment(),
             cwd=self.folder,
-            capture_output=True,
-            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
+        assert done.returncode == 0, done.stdout.decode(errors="replace")
         return done.stdout.decode()
 
     def discard(self) -> None:
