@@ -302,8 +302,8 @@ class TaskRepo(Protocol):
 class OutboxRepo(Protocol):
     """Hints to publish, written in the transaction that makes them true."""
 
-    async def take(self, limit: int) -> tuple[OutboxRow, ...]:
-        """Lock and return the oldest hints that no other node is publishing."""
+    async def take(self, limit: int, *, without: Sequence[str] = ()) -> tuple[OutboxRow, ...]:
+        """Lock and return the oldest hints that no other node is publishing, of all topics but these."""
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Delete hints that the broker has confirmed."""

@@ -11,7 +11,9 @@ from uuid import UUID
 from hub.ports.records import Hint, OutboxRow
 from hub.storage.connection import Connection
 
-TAKE = "SELECT id, topic, ref FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
+TAKE = """
+SELECT id, topic, ref FROM outbox WHERE topic <> ALL($2::text[]) ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
 DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 NOTIFY = "SELECT pg_notify('hub_inbox', $1)"
 
@@ -26,9 +28,9 @@ class PgOutbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def take(self, limit: int) -> tuple[OutboxRow, ...]:
-        """Lock and return the oldest hints that no other node is publishing."""
-        rows = await self._connection.fetch(TAKE, limit)
+    async def take(self, limit: int, *, without: Sequence[str] = ()) -> tuple[OutboxRow, ...]:
+        """Lock and return the oldest hints that no other node is publishing, of all topics but these."""
+        rows = await self._connection.fetch(TAKE, limit, list(without))
         return tuple(OutboxRow(id=row["id"], hint=Hint(topic=row["topic"], ref=row["ref"])) for row in rows)
 
     async def delete(self, ids: Sequence[int]) -> None:

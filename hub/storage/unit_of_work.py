@@ -2,15 +2,16 @@
 
 `begin()` takes a connection, opens a transaction (READ COMMITTED: every claim is a compare-and-set
 or a row lock, so no stronger level is needed) and commits at the end of the block. Errors of the
-driver are translated here and nowhere else: a pool or server that cannot be reached is
-`DatabaseUnavailable`; a connection that broke during COMMIT is `CommitUnknown`, because the server
-may have committed before the answer was lost.
+driver are translated here and in `guarded`, and nowhere else: a pool or server that cannot be reached is
+`DatabaseUnavailable`, while what a block raises of files and peers goes on as it is; a connection that
+broke during COMMIT is `CommitUnknown`, because the server may have committed before the answer was lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import cast
 
 import asyncpg
 
@@ -22,50 +23,26 @@ from hub.storage.directory import PgDirectory
 from hub.storage.documents import PgDocuments
 from hub.storage.events import PgEvents
 from hub.storage.folders import PgFolders
+from hub.storage.guarded import UNREACHABLE, Guarded
 from hub.storage.housekeeping import PgHousekeeping
 from hub.storage.intake import PgIntake
 from hub.storage.outbox import PgOutbox
 from hub.storage.packages import PgPackages
 from hub.storage.peers import PgPeers
-from hub.storage.pool import DatabaseUnfit
 from hub.storage.record import record
-from hub.storage.secrets import PgSecrets
 from hub.storage.relay import PgRelay
+from hub.storage.secrets import PgSecrets
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
 ACQUIRE_TIMEOUT_S = 5.0
-
-# What the driver raises when the server is away, starting, stopping or out of connections.
-_UNREACHABLE = (
-    # A server that has become a standby: a failover is under way.
-    DatabaseUnfit,
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.InterfaceError,
-    # A server that died said so on an idle connection: the driver finds itself in the wrong state.
-    asyncpg.exceptions.InternalClientError,
-    asyncpg.exceptions.CannotConnectNowError,
-    asyncpg.exceptions.AdminShutdownError,
-    asyncpg.exceptions.CrashShutdownError,
-    asyncpg.exceptions.TooManyConnectionsError,
-    asyncpg.exceptions.DiskFullError,
-    asyncpg.exceptions.OutOfMemoryError,
-    asyncpg.exceptions.QueryCanceledError,
-    asyncpg.exceptions.LockNotAvailableError,
-    # The server has undone the transaction for another's sake, or has become a standby: the same call again.
-    asyncpg.exceptions.DeadlockDetectedError,
-    asyncpg.exceptions.SerializationError,
-    asyncpg.exceptions.ReadOnlySQLTransactionError,
-    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
-)
 
 
 class PgTransaction:
     """The repositories over one connection."""
 
     def __init__(self, connection: Connection) -> None:
+        connection = cast(Connection, Guarded(connection))
         self.intake = PgIntake(connection)
         self.documents = PgDocuments(connection)
         self.deliveries = PgDeliveries(connection)
@@ -111,6 +88,7 @@ class PgUnitOfWork:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[PgTransaction]:
         committing = committed = False
+        inside: BaseException | None = None
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 transaction = connection.transaction()
@@ -118,7 +96,8 @@ class PgUnitOfWork:
                 try:
                     repositories = PgTransaction(connection)
                     yield repositories
-                except BaseException:
+                except BaseException as error:
+                    inside = error
                     await _roll_back(transaction, connection)
                     raise
                 committing = True
@@ -126,7 +105,9 @@ class PgUnitOfWork:
                 committed = True
                 if self._on_commit is not None and repositories.has_news:
                     self._on_commit()
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
+            if error is inside and isinstance(error, OSError):
+                raise  # of a file or a peer: the database's own are translated where they arise
             if committed:
                 # The connection broke while it was given back: what was to be done is done.
                 return
@@ -136,10 +117,17 @@ class PgUnitOfWork:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[PgTransaction]:
+        inside: BaseException | None = None
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                yield PgTransaction(connection)
-        except _UNREACHABLE as error:
+                try:
+                    yield PgTransaction(connection)
+                except BaseException as error:
+                    inside = error
+                    raise
+        except UNREACHABLE as error:
+            if error is inside and isinstance(error, OSError):
+                raise
             raise DatabaseUnavailable(str(error)) from error
 
 
