@@ -33,7 +33,9 @@ from hub.services.exits import UNUSABLE, Exits, UnusableExit
 log = structlog.get_logger(__name__)
 
 ADAPTERS: Final = ("folder", "sftp")
-SYSTEMS_EVERY_S: Final = 5.0
+LOOK_S: Final = (0.5, 1.5)
+"""So often a node asks which systems are due: one query for all of them."""
+SYSTEMS_AT_ONCE: Final = 64
 LEASE: Final = timedelta(seconds=60)
 RENEW_S: Final = 20.0
 BUSY_S: Final = 5.0
@@ -53,39 +55,38 @@ class FolderWatcher:
         self._pickup = pickup
         self._answers = answers
         self._owner = owner
-        self._systems: frozenset[UUID] = frozenset()
+        self._running: set[UUID] = set()
         self._prepared: set[tuple[UUID, str, str]] = set()
 
     async def run(self) -> None:
-        """Watch until cancelled; every system in a task of its own."""
-        tasks: dict[UUID, asyncio.Task[None]] = {}
+        """Watch until cancelled; each system that is due in a task of its own, so many at once."""
         async with asyncio.TaskGroup() as group:
             while True:
-                await self._look_for_systems()
-                for system_id in self._systems - tasks.keys():
-                    tasks[system_id] = group.create_task(self._watch(system_id), name="watch-folder")
-                for system_id in tasks.keys() - self._systems:
-                    tasks.pop(system_id).cancel()
-                await asyncio.sleep(SYSTEMS_EVERY_S)
+                for system_id in await self._due():
+                    if system_id not in self._running and len(self._running) < SYSTEMS_AT_ONCE:
+                        self._running.add(system_id)
+                        group.create_task(self._watch(system_id), name="watch-folder")
+                await asyncio.sleep(random.uniform(*LOOK_S))
 
-    async def _look_for_systems(self) -> None:
+    async def _due(self) -> tuple[UUID, ...]:
         try:
             async with self._uow.read() as query:
-                self._systems = frozenset(await query.folders.systems(ADAPTERS))
+                return await query.folders.due(ADAPTERS, SYSTEMS_AT_ONCE)
         except DatabaseUnavailable as error:
             log.warning("loop_waits", loop="folders", error=type(error).__name__)
+            return ()
 
     async def _watch(self, system_id: UUID) -> None:
-        while True:
-            more = False
-            try:
-                more = await self.round(system_id)
-            except (DatabaseUnavailable, CommitUnknown) as error:
-                log.warning("loop_waits", loop="folders", error=type(error).__name__)
-            except Exception:
-                # A loop that dies silently is an outage nobody sees.
-                log.exception("loop_failed", loop="folders")
-            await asyncio.sleep(0 if more else random.uniform(0.5, 1.5))
+        try:
+            while await self.round(system_id):
+                pass
+        except (DatabaseUnavailable, CommitUnknown) as error:
+            log.warning("loop_waits", loop="folders", error=type(error).__name__)
+        except Exception:
+            # A loop that dies silently is an outage nobody sees.
+            log.exception("loop_failed", loop="folders")
+        finally:
+            self._running.discard(system_id)
 
     async def round(self, system_id: UUID) -> bool:
         """Make one round of a system if it is due and no other node has it; True if more is ready at once.

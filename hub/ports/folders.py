@@ -44,8 +44,8 @@ class HandedOver:
 class FolderRepo(Protocol):
     """Rows of the watching of folders."""
 
-    async def systems(self, adapters: tuple[str, ...]) -> tuple[UUID, ...]:
-        """Return the active systems with one of these adapters."""
+    async def due(self, adapters: tuple[str, ...], limit: int) -> tuple[UUID, ...]:
+        """Return active systems with one of these adapters that are due and that nobody watches."""
 
     async def claim(self, system_id: UUID, *, owner: str, lease: timedelta) -> FolderWatch | None:
         """Take the next round of a system if it is due and nobody else has it; else None."""

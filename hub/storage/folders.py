@@ -9,7 +9,13 @@ from hub.ports.folders import FolderState, FolderWatch, HandedOver
 from hub.storage.connection import Connection
 from hub.storage.systems import PgSystems
 
-SYSTEMS = "SELECT id FROM system WHERE adapter = ANY($1::text[]) AND state = 'active' ORDER BY id"
+DUE = """
+SELECT s.id FROM system s LEFT JOIN folder_watch w ON w.system_id = s.id
+WHERE s.adapter = ANY($1::text[]) AND s.state = 'active'
+  AND (w.system_id IS NULL
+       OR (w.due_at <= hub_now() AND (w.lease_until IS NULL OR w.lease_until <= hub_now())))
+ORDER BY w.due_at NULLS FIRST LIMIT $2
+"""
 MAKE = "INSERT INTO folder_watch (system_id) VALUES ($1) ON CONFLICT DO NOTHING"
 CLAIM = """
 UPDATE folder_watch
@@ -51,9 +57,9 @@ class PgFolders:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def systems(self, adapters: tuple[str, ...]) -> tuple[UUID, ...]:
-        """Return the active systems with one of these adapters."""
-        return tuple(row["id"] for row in await self._connection.fetch(SYSTEMS, list(adapters)))
+    async def due(self, adapters: tuple[str, ...], limit: int) -> tuple[UUID, ...]:
+        """Return active systems with one of these adapters that are due and that nobody watches."""
+        return tuple(row["id"] for row in await self._connection.fetch(DUE, list(adapters), limit))
 
     async def claim(self, system_id: UUID, *, owner: str, lease: timedelta) -> FolderWatch | None:
         """Take the next round of a system if it is due and nobody else has it."""

@@ -22,10 +22,10 @@ QUICK = {"settle_s": "0", "poll_s": "1", "call_s": "5", "timeout_s": "20"}
 
 async def watch(hub: HubUnderTest) -> None:
     """Let the hub look into all folders until there is nothing left to do."""
+    await hub.pool.execute("UPDATE folder_watch SET due_at = hub_now()")
     async with PgUnitOfWork(hub.pool).read() as query:
-        systems = await query.folders.systems(ADAPTERS)
+        systems = await query.folders.due(ADAPTERS, 100)
     for system_id in systems:
-        await hub.pool.execute("UPDATE folder_watch SET due_at = hub_now()")
         while await hub.folders.round(system_id):
             pass
     while await hub.motions.numbering.number():
