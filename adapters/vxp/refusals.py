@@ -19,7 +19,7 @@ TEXT_MAX: Final = 300
 
 _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
     ErrorCode.WRONG_CREDENTIALS: frozenset(
-        {"unauthenticated", "key_expired", "binding_refused", "channel_not_bound", "forbidden"}
+        {"unauthenticated", "key_expired", "binding_refused", "forbidden"}
     ),
     ErrorCode.UNKNOWN_RECIPIENT: frozenset(
         {
@@ -34,7 +34,7 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
     ),
     ErrorCode.LOCKED_RECIPIENT: frozenset({"recipient_locked"}),
     ErrorCode.UNREGISTERED_SENDER: frozenset(
-        {"sender_not_allowed", "change_not_allowed", "relay_sender_is_ours"}
+        {"sender_not_allowed", "change_not_allowed", "channel_not_bound", "relay_sender_is_ours"}
     ),
     ErrorCode.FILE_PROCESSING: frozenset(
         {

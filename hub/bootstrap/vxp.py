@@ -16,7 +16,6 @@ from adapters.vxp.server_send import SendOperation
 from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
 from hub.domain.adapters import VXP
-from hub.services.call_rates import CallRates
 from hub.services.directory_admin import DirectoryAdmin
 from hub.services.kit import Kit
 from hub.services.nothing_new import NothingNew
@@ -66,7 +65,7 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
             uow=kit.uow, box=FileSecretBox.open_or_create(settings.secrets_key_path), secret=VXP
         ),
         access=services.access,
-        rates=CallRates(),
+        rates=services.rates,
         transfers=transfers,
         operations={
             OperationName.RECEIVED_LIST: mail.received_list,

@@ -6,6 +6,9 @@ rings the node's bell for its system. The memory also ends by itself after a few
 be lost and some things come to be seen without one (a lease runs out, an agency is unlocked).
 
 A list is only remembered as empty if no bell rang between the beginning of the reading and its end.
+
+`hub.services.quiet_inboxes` knows whether anything waits to be leased; lists of packages also show what is
+leased already, by kind, so that they are remembered by themselves.
 """
 
 from __future__ import annotations

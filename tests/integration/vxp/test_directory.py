@@ -155,8 +155,8 @@ async def test_nobody_takes_out_what_is_not_below_a_unit_of_its_own(
 
 async def test_a_channel_that_is_not_bound_changes_nothing(served: Served) -> None:
     _, a = await served.connect("DMS A", A)
-    assert (await register(a, NEW, A)).code == "15"
-    assert (await remove(a, B)).code == "15"
+    assert (await register(a, NEW, A)).code == "19"
+    assert (await remove(a, B)).code == "19"
     assert NEW not in await listed(a, "getAgenciesList")
 
 
