@@ -103,15 +103,17 @@ class FaultyProxy:
             return response.status, kept, await response.read()
 
     def _fault(self, operation: str) -> str | None:
-        if not self.on or self.chance.random() >= self.rate:
+        lists = operation == "getReceivedEdocList"
+        # There are few calls for lists: their own faults come on top of the others.
+        if not self.on or self.chance.random() >= (2 * self.rate if lists else self.rate):
             return None
         kinds = [*BEFORE, *AFTER]
         if self.stall_s and self.chance.random() < 0.05:
             kinds = ["slow"]
-        elif operation == "getReceivedEdocList":
-            kinds += [*OF_LISTS, *OF_LISTS]
+        elif lists:
+            kinds += OF_LISTS * 3
         elif operation == "downloadEdoc":
-            kinds += [*OF_DOWNLOADS, *OF_DOWNLOADS]
+            kinds += OF_DOWNLOADS * 2
         fault = self.chance.choice(kinds)
         self.made[fault] += 1
         return fault
