@@ -15,6 +15,7 @@ from signing import cms
 from signing.algorithms import digest
 from signing.cades_archive import check_archive
 from signing.certificates import describe, kind
+from signing.cms_values import with_values
 from signing.constraints import Evidence, judge_signer, judge_time_and_trust, judge_timestamps
 from signing.judgement import Judgement
 from signing.messages import Code
@@ -136,7 +137,8 @@ def _signer(
             judgement.doubt(SubIndication.SIG_CONSTRAINTS_FAILURE, Code.PARTIAL_SCOPE, detail=content.missing)
     tokens = _tokens(judgement, check, message, content)
     judge_timestamps(judgement, tokens, options)
-    reports.append(_report(identifier, judgement, check, message, content, tokens, options))
+    carried = with_values(message, check)
+    reports.append(_report(identifier, judgement, check, carried, content, tokens, options))
     if identifier.count(".") < MAX_DEPTH:
         for number, inner in enumerate(_counter_signers(check), start=1):
             covered = Content(digest_of=functools.partial(_digest_of, check.value), scope=(identifier,))

@@ -17,6 +17,7 @@ from asn1crypto import core, x509
 from signing import cms
 from signing.algorithms import digest
 from signing.certificates import describe, kind, load_certificate, public_key
+from signing.cms_values import with_values
 from signing.constraints import (
     TOLERANCE,
     Evidence,
@@ -172,6 +173,7 @@ def _examine_cms(item: Examined, digests: RangeDigests, options: VerifyOptions, 
         for info in message.signer_infos[:8]
     ]
     check = checks[0]
+    item.message = with_values(message, check)
     for each in checks:
         judge_signer(judgement, each, options)
     item.intact = all(c.intact for c in checks)

@@ -155,7 +155,9 @@ def _best_proof(
         found = proven(evidence.proofs, moment, judgement, authorities)
         if options.existed_by is not None:
             found.append((options.existed_by.astimezone(UTC), TimeSource.RECEIPT))
-    return min(found, key=lambda each: each[0], default=(None, None))
+    # Of equal times the signature's own timestamp is named.
+    earliest = min(found, key=lambda e: (e[0], e[1] is not TimeSource.TIMESTAMP), default=None)
+    return earliest if earliest is not None else (None, None)
 
 
 def _compare_claims(

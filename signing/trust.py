@@ -100,6 +100,9 @@ class TrustStore:
         self._anchors_of: dict[bytes, list[x509.Certificate]] = defaultdict(list)
         for certificate in self.anchors:
             self._anchors_of[_key_of(certificate)].append(certificate)
+        self._by_name: dict[bytes, list[x509.Certificate]] = defaultdict(list)
+        for certificate in (*self.anchors, *self.intermediates):
+            self._by_name[certificate["tbs_certificate"]["subject"].dump()].append(certificate)
         hashed = hashlib.sha256()
         for blob in sorted(c.dump() for c in (*self.anchors, *self.intermediates)) + sorted(self.crls):
             hashed.update(hashlib.sha256(blob).digest())
@@ -206,9 +209,10 @@ class TrustStore:
         return PathOutcome(status=ChainStatus.TRUSTED, path=tuple(path), detail=old)
 
     def _pool(self, extra: Iterable[x509.Certificate]) -> Mapping[bytes, list[x509.Certificate]]:
-        by_name: dict[bytes, list[x509.Certificate]] = defaultdict(list)
-        for certificate in (*self.anchors, *self.intermediates, *extra):
-            by_name[certificate["tbs_certificate"]["subject"].dump()].append(certificate)
+        by_name = dict(self._by_name)
+        for certificate in extra:
+            name = certificate["tbs_certificate"]["subject"].dump()
+            by_name[name] = [*by_name.get(name, ()), certificate]
         return by_name
 
     def _paths(self, path: list[x509.Certificate], search: _Search) -> Iterator[list[x509.Certificate]]:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from aiohttp import web
 from asn1crypto import cms, core, ocsp, pem, x509
 from certomancer.integrations.aiohttp_illusionist import AsyncIllusionist
-from certomancer.registry import CertLabel, CertomancerConfig, PKIArchitecture, ServiceLabel
+from certomancer.registry import ArchLabel, CertLabel, CertomancerConfig, PKIArchitecture, ServiceLabel
 from cryptography import x509 as native
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -140,7 +140,7 @@ def authorities(folder: Path) -> Iterator[Authorities]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = CertomancerConfig(_config(url), key_search_dir=str(folder), external_url_prefix=url)
-        arch = config.get_pki_arch("vn")
+        arch = config.get_pki_arch(ArchLabel("vn"))
         made = Authorities(arch, folder, url)
         with _serving(_application(made, arch), listening):
             yield made

@@ -77,7 +77,7 @@ def _archived(
     unsigned = [
         sha256(a["type"].dump() + v.dump()).digest() for a in signer["unsigned_attrs"] for v in a["values"]
     ]
-    groups = (hashed, [], change_index(unsigned))
+    groups: tuple[list[bytes], ...] = (hashed, [], change_index(unsigned))
     index = _sequence(
         algos.DigestAlgorithm({"algorithm": "sha256"}).dump(),
         *(_sequence(*(core.OctetString(h).dump() for h in group)) for group in groups),

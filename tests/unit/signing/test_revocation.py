@@ -78,10 +78,9 @@ def _list(
     at: datetime = NOW,
     following: datetime | None = None,
     issuer: Holder = CA,
-    digest: hashes.HashAlgorithm | None = None,
 ) -> bytes:
     builder = Builder().issuer_name(issuer.name).last_update(at).next_update(following or at + DAY)
-    return change(builder).sign(issuer.key, digest or hashes.SHA256()).public_bytes(Encoding.DER)
+    return change(builder).sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def _revoking(
