@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,6 +30,7 @@ from hub.ports.blobs import BlobStore
 from hub.ports.broker import Broker
 from hub.services.dead_letters import DeadLetters
 from hub.services.decisions import DecisionService
+from hub.services.event_publisher import EventPublisher
 from hub.services.housekeeping import Housekeeping
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
@@ -40,9 +42,11 @@ from hub.storage.listener import InboxListener
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
 from hub.web.app import create_app
-from hub.workers.loops import Bell, Loops, Motions
+from hub.workers.loops import Bell, Loop, Loops, Motions, repeat
 from hub.workers.verifier_pool import VerifierPool
 
+TELL_EVERY_S = 0.5
+KEEP_UP_EVERY_S = 30.0
 SHARED_SPOOL_AGE = timedelta(hours=1)
 
 
@@ -160,7 +164,7 @@ async def assemble(
         bell=bell,
         broker=broker,
         verify_workers=settings.verify_workers,
-        also={**pushing.loops, "relay": poller.run, "folders": folders.run},
+        also={**pushing.loops, "events": telling(uow, broker), "relay": poller.run, "folders": folders.run},
     )
     app = create_app(services)
     hang_in(app, settings, kit, services)
@@ -174,6 +178,17 @@ async def assemble(
         folders=folders,
         settings=settings,
     )
+
+
+def telling(uow: PgUnitOfWork, broker: Broker) -> Loop:
+    """Return the loop that tells numbered events to outsiders; without a broker it only keeps up."""
+    teller = broker if isinstance(broker, AmqpBroker) else None
+    publisher = EventPublisher(uow, teller)
+
+    async def pause() -> None:
+        await asyncio.sleep(TELL_EVERY_S if teller is not None else KEEP_UP_EVERY_S)
+
+    return lambda: repeat("events", publisher.tell, pause=pause)
 
 
 def due_rows(uow: PgUnitOfWork) -> Callable[[str, int], Awaitable[Sequence[UUID]]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Final
 
 import structlog
@@ -25,9 +25,9 @@ from aio_pika.exceptions import DeliveryError
 
 from hub.broker.connection import FAILURES, Link, describe, failures_of
 from hub.broker.consuming import Consumption, row_of
-from hub.broker.declaring import TopologyConflict, declare_queue
+from hub.broker.declaring import TopologyConflict, declare_exchange, declare_queue
 from hub.broker.topology import make_plan
-from hub.ports.broker import BrokerUnavailable, HintHandler
+from hub.ports.broker import BrokerUnavailable, HintHandler, Notice
 from hub.ports.records import Hint
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,35 @@ class AmqpBroker:
                 await self._publishing.drop()
             raise
 
+    async def tell(self, notices: Sequence[Notice]) -> None:
+        """Publish notices to the events exchange; raises BrokerUnavailable unless all are confirmed."""
+        if not notices:
+            return
+        try:
+            async with failures_of("telling"), asyncio.timeout(PUBLISH_TIMEOUT_S):
+                connection = await self._publishing.connection()
+                # A channel of its own: an exchange that somebody has removed closes it.
+                async with connection.channel(publisher_confirms=True) as channel:
+                    await declare_exchange(channel, self._plan.events)
+                    exchange = await channel.get_exchange(self._plan.events.name, ensure=False)
+                    await self._all_confirmed(
+                        [self._tell_one(exchange, notice) for notice in notices], "events"
+                    )
+        except TopologyConflict as error:
+            raise BrokerUnavailable(str(error)) from error
+        except BrokerUnavailable as error:
+            log.warning("events_not_told", events=len(notices), reason=str(error))
+            raise
+
+    async def _tell_one(self, exchange: AbstractExchange, notice: Notice) -> None:
+        message = Message(
+            notice.body,
+            message_id=str(notice.event_id),
+            content_type="application/json",
+            delivery_mode=DeliveryMode.PERSISTENT,
+        )
+        await exchange.publish(message, notice.routing_key, mandatory=False, timeout=CONFIRM_TIMEOUT_S)
+
     async def waiting(self, topic: str) -> int:
         """Return how many hints of a topic lie in the broker; raises BrokerUnavailable."""
         try:
@@ -141,10 +170,11 @@ class AmqpBroker:
             return await self._channel.get_exchange(self._plan.work.name, ensure=False)
 
     async def _confirmed(self, exchange: AbstractExchange, hints: list[Hint]) -> None:
+        await self._all_confirmed([self._publish_one(exchange, hint) for hint in hints], "hints")
+
+    async def _all_confirmed(self, publishes: list[Coroutine[None, None, None]], what: str) -> None:
         # All are waited for, whatever becomes of the first: none is given up half-sent.
-        outcomes = await asyncio.gather(
-            *(self._publish_one(exchange, hint) for hint in hints), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(*publishes, return_exceptions=True)
         failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if not failed:
             return
@@ -153,7 +183,7 @@ class AmqpBroker:
                 raise error
         undeliverable = all(isinstance(error, DeliveryError) for error in failed)
         kind = _Undeliverable if undeliverable else BrokerUnavailable
-        raise kind(f"{len(failed)} of {len(hints)} hints: {describe(failed[0])}") from failed[0]
+        raise kind(f"{len(failed)} of {len(outcomes)} {what}: {describe(failed[0])}") from failed[0]
 
     async def _publish_one(self, exchange: AbstractExchange, hint: Hint) -> None:
         # The client library finds the publish that a returned message belongs to by its id, so it is new

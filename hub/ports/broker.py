@@ -8,6 +8,7 @@ nothing, because a sweeper re-publishes rows that stay due.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -37,6 +38,26 @@ class Broker(Protocol):
 
     async def watch_dead_letters(self, make_due: HintHandler) -> None:
         """Alert about hints that were given back too often and make their rows due, until cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An event as outsiders get it: JSON under a routing key; told again it has the same id."""
+
+    event_id: UUID
+    routing_key: str
+    body: bytes
+
+
+class EventTeller(Protocol):
+    """Tells outsiders what has happened."""
+
+    async def tell(self, notices: Sequence[Notice]) -> None:
+        """Publish notices in order and return when all are confirmed, whether or not anybody listens.
+
+        Raises:
+            BrokerUnavailable: at least one was not confirmed.
+        """
 
 
 class InboxObserver(Protocol):

@@ -264,6 +264,18 @@ class EventRepo(Protocol):
     async def head(self) -> int:
         """Return the highest number given so far."""
 
+    async def lock_cursor(self, name: str) -> int | None:
+        """Return how far a reader has come, under its row lock; None while another node reads for it."""
+
+    async def numbered_after(self, seq: int, *, limit: int) -> tuple[EventRow, ...]:
+        """Return events in the order of their numbers."""
+
+    async def move_cursor(self, name: str, seq: int) -> None:
+        """Note how far a reader has come."""
+
+    async def skip_to_head(self, name: str) -> None:
+        """Move a reader's cursor past all events that have a number."""
+
     async def number(self, limit: int) -> int:
         """Give the next numbers to committed events, under the log head's row lock; return how many."""
 

@@ -28,6 +28,12 @@ WHERE seq > $1 AND (
     OR EXISTS (SELECT FROM delivery d WHERE d.id = e.delivery_id AND d.system_id = $2))
 ORDER BY seq LIMIT $3
 """
+LOCK_CURSOR = "SELECT seq FROM event_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED"
+NUMBERED_AFTER = f"SELECT {_COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
+MOVE_CURSOR = "UPDATE event_cursor SET seq = $2 WHERE name = $1"
+SKIP_TO_HEAD = """
+UPDATE event_cursor c SET seq = h.seq FROM log_head h WHERE c.name = $1 AND c.seq < h.seq
+"""
 # Ids of one node rise with time, so the order by id is the order in which a document's events were made.
 NUMBER = """
 WITH fresh AS (SELECT id, row_number() OVER (ORDER BY id) AS place
@@ -64,6 +70,24 @@ class PgEvents:
         """Return the highest number given so far."""
         seq: int = await self._connection.fetchval("SELECT seq FROM log_head")
         return seq
+
+    async def lock_cursor(self, name: str) -> int | None:
+        """Return how far a reader has come, under its row lock."""
+        seq: int | None = await self._connection.fetchval(LOCK_CURSOR, name)
+        return seq
+
+    async def numbered_after(self, seq: int, *, limit: int) -> tuple[EventRow, ...]:
+        """Return events in the order of their numbers."""
+        rows = await self._connection.fetch(NUMBERED_AFTER, seq, limit)
+        return tuple(EventRow(**dict(row)) for row in rows)
+
+    async def move_cursor(self, name: str, seq: int) -> None:
+        """Note how far a reader has come."""
+        await self._connection.execute(MOVE_CURSOR, name, seq)
+
+    async def skip_to_head(self, name: str) -> None:
+        """Move a reader's cursor past all numbered events."""
+        await self._connection.execute(SKIP_TO_HEAD, name)
 
     async def number(self, limit: int) -> int:
         """Number committed events. The lock comes before the look, so `seq` follows what was committed."""
