@@ -72,9 +72,8 @@ class TestTasksFollow:
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         sent = await send(hub, a)
-        answer = await a.call(
-            "POST", f"/api/v1/documents/{sent.document_id}/recall", json={"reason": "gửi nhầm", "at": "2026-11-02T01:00:00Z"}
-        )
+        order = {"reason": "gửi nhầm", "at": "2026-11-02T01:00:00Z"}
+        answer = await a.call("POST", f"/api/v1/documents/{sent.document_id}/recall", json=order)
         assert answer.status == 200, answer.raw
         assert await state_of(hub, sent) == "withdrawn"
         await hub.push()
