@@ -41,7 +41,7 @@ class _Day:
     # What the rows of one list have in common.
     today: date
     hub_code: str
-    version: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class DirectoryLists:
             async with self._making:
                 made = self._made.get(name)
                 if made is None or made.key != key:
-                    day = _Day(today=key[1], hub_code=self._hub_code, version=directory.snapshot_id[:12])
+                    day = _Day(today=key[1], hub_code=self._hub_code, version=self._directory.version)
                     packed, size = await asyncio.to_thread(_pack, directory, row, day)
                     made = self._made[name] = _Made(key=key, packed=packed, size=size)
         return made

@@ -34,6 +34,11 @@ class DirectorySnapshot:
                 return self._directory
             return await self._look()
 
+    @property
+    def version(self) -> int:
+        """The number of the directory's last change that this node has seen."""
+        return max(self._version, 0)
+
     async def _look(self) -> Directory:
         async with self._uow.read() as query:
             version = await query.directory.version()

@@ -61,6 +61,9 @@ async def test_retired_units_are_in_the_synchronised_list_alone_and_marked(serve
     assert found[MERGED]["deleted"] is True
     assert found[A]["deleted"] is False
     assert found[A]["centerCode"] == "00.09.W00"
+    # The client reads these as an integer and as truth values, and loses the whole list if they are not.
+    assert type(found[A]["version"]) is int
+    assert type(found[A]["isAgency"]) is bool
 
 
 async def test_both_schemes_stand_side_by_side(database_url: str, tmp_path: Path) -> None:
