@@ -32,7 +32,8 @@ async def test_every_route_is_declared_and_every_declared_one_is_there(hub: HubU
     routed = {
         (route.method, route.resource.canonical)
         for route in hub.app.router.routes()
-        if route.resource is not None and route.method != "HEAD"
+        # The national exchange's client API answers every method, and has a page of its own.
+        if route.resource is not None and route.method not in {"HEAD", "*"}
     }
     declared = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert {(m, p) for m, p in routed if p not in NOT_IN_THE_DOCUMENT} == declared
