@@ -70,7 +70,7 @@ class FakePeer:
 
     def kind(self) -> FakeKind:
         """The kind of exit that leads here."""
-        return FakeKind(self)
+        return FakeKind(self, self.adapter)
 
 
 @dataclass
@@ -78,12 +78,8 @@ class FakeKind:
     """Implements `ExitKind`."""
 
     peer: FakePeer
+    name: str
     secret_names: tuple[str, ...] = (SECRET,)
-
-    @property
-    def name(self) -> str:
-        """The adapter's name."""
-        return self.peer.adapter
 
     def check(self, settings: Mapping[str, str]) -> tuple[SettingProblem, ...]:
         """One setting, a number."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import aio_pika
@@ -44,7 +45,7 @@ async def recipient(rabbit: Rabbit, hub_user: None) -> AsyncIterator[AmqpRecipie
 
 class TestAmqpPush(ExitContract):
     @pytest.fixture
-    async def counterpart(self, recipient: AmqpRecipient, tmp_path: Path) -> AmqpRecipient:  # type: ignore[override]  # a fixture
+    async def counterpart(self, recipient: AmqpRecipient, tmp_path: Path) -> AmqpRecipient:
         return recipient
 
 
@@ -130,7 +131,12 @@ async def test_a_message_of_somebody_else_among_the_returned_harms_nothing(
     async with watching(hub, recipient) as told:
         channel = await recipient.rabbit.channel()
         dead = await channel.get_exchange(recipient.plan.dead.name)
-        for headers in ({}, {"delivery_id": "x", "lease_token": 1}, {"delivery_id": 7, "lease_token": "x"}):
+        strange: list[Any] = [
+            {},
+            {"delivery_id": "x", "lease_token": 1},
+            {"delivery_id": 7, "lease_token": "x"},
+        ]
+        for headers in strange:
             await dead.publish(aio_pika.Message(b"", headers=headers), "")
         (message,) = await recipient.envelopes()
         await message.reject(requeue=False)

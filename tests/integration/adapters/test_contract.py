@@ -12,5 +12,5 @@ from tests.support.exit_fake import FakePeer
 
 class TestFake(ExitContract):
     @pytest.fixture
-    async def counterpart(self, tmp_path: Path) -> FakePeer:  # type: ignore[override]  # a fixture
+    async def counterpart(self, tmp_path: Path) -> FakePeer:
         return FakePeer()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -229,3 +231,21 @@ def test_a_file_that_holds_no_certificates_is_named(tmp_path: Path) -> None:
     file.write_text("khong co gi")
     with pytest.raises(ValueError, match="ca_file"):
         WebhookKind().open(None, GOOD | {"ca_file": str(file)}, {"hmac": (b"x" * 32,)})  # type: ignore[arg-type]
+
+
+def test_the_receiver_in_the_guide_accepts_what_the_hub_signs_and_nothing_else() -> None:
+    page = (Path(__file__).parents[3] / "docs/howto/push-deliveries.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)  # noqa: S102 (our own page)
+    check = names["is_from_the_hub"]
+    body, now = b"<edXML/>", int(time.time())
+    signature = sign(
+        (b"new", b"old"), delivery_id="id", timestamp=now, body_sha256=hashlib.sha256(body).digest()
+    )
+    headers = {"X-Delivery-Id": "id", "X-Timestamp": str(now), "X-Signature": signature}
+    assert check(headers, body, b"new")
+    assert check(headers, body, b"old")
+    assert not check(headers, body, b"other")
+    assert not check(headers, body + b" ", b"new")
+    assert not check(headers | {"X-Delivery-Id": "other"}, body, b"new")
+    assert not check(headers | {"X-Timestamp": str(now - 301)}, body, b"new")
