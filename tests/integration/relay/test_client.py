@@ -20,7 +20,7 @@ from adapters.vxp.wire import WireError, read_head, success, unpadded, verify
 from hub.ports.national import ExchangeRefused, ExchangeUnavailable, MessageType, Word
 
 SECRETS = ("khoa-moi", "khoa-cu")
-DOCUMENT = b"<edXML>" + b"x" * 200_001 + b"</edXML>"
+DOCUMENT = b"<edXML>" + b"x" * 200_004 + b"</edXML>"
 HTML = b"<!DOCTYPE html><html><body>Bad gateway</body></html>"
 OK_LIST = success(data=[])
 FAIL = b'{"status":"FAIL","ErrorCode":"%s","ErrorDesc":"khong"}'
