@@ -14,7 +14,19 @@ from typing import Final
 import typer
 
 from hub import __version__
-from hub.cli import agency, bench, desk, doctor_command, files, node, relay, system, trust
+from hub.cli import (
+    agency,
+    bench,
+    bench_polling,
+    bench_signatures,
+    desk,
+    doctor_command,
+    files,
+    node,
+    relay,
+    system,
+    trust,
+)
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
 
@@ -22,6 +34,7 @@ USAGE: Final = 2
 VERDICT_USAGE: Final = 3
 INTERRUPTED: Final = 130
 
+benches = typer.Typer()
 app = typer.Typer(
     name="lienthong",
     no_args_is_help=True,
@@ -33,7 +46,7 @@ app.command("demo")(demo)
 app.command("serve")(node.serve)
 app.command("migrate")(node.migrate_database)
 app.command("doctor")(doctor_command.doctor)
-app.command("bench")(bench.bench)
+app.add_typer(benches, name="bench")
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)
 app.command("sign")(files.sign)
@@ -42,6 +55,11 @@ app.add_typer(system.systems, name="system")
 app.add_typer(desk.deliveries, name="delivery")
 app.add_typer(relay.relay, name="relay")
 app.add_typer(trust.trust, name="trust")
+
+
+benches.callback(invoke_without_command=True)(bench.bench)
+benches.command("polling")(bench_polling.polling)
+benches.command("signatures")(bench_signatures.signatures)
 
 
 @app.command("version")

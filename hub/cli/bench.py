@@ -134,20 +134,26 @@ async def _register(home: Path) -> tuple[str, str]:
 @asynccontextmanager
 async def _serving(home: Path) -> AsyncIterator[str]:
     # A process of its own, so that the measuring client does not share its interpreter.
-    hub = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "hub", "serve", "--home", str(home), "--port", "0"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    hub = await started(home)
     try:
-        yield await asyncio.wait_for(_address(hub), READY_S)
+        yield await asyncio.wait_for(address_of(hub), READY_S)
     finally:
         hub.terminate()
         await hub.communicate()
 
 
-async def _address(hub: asyncio.subprocess.Process) -> str:
+async def started(home: Path) -> asyncio.subprocess.Process:
+    """Start a hub in a home folder, on a port of its choice."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "hub", "serve", "--home", str(home), "--port", "0"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def address_of(hub: asyncio.subprocess.Process) -> str:
+    """Return where a hub that was just started listens."""
     assert hub.stdout is not None  # asked for above
     while line := await hub.stdout.readline():
         found = re.search(rb"http://[0-9.:]+", line)
@@ -170,7 +176,7 @@ async def _measured(count: int, action: Callable[[int], Awaitable[None]]) -> Rat
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(worker())
-    return _rate(count, time.perf_counter() - began, times)
+    return rate_of(count, time.perf_counter() - began, times)
 
 
 async def _drained(recipient: HubClient, count: int) -> Rate:
@@ -188,10 +194,11 @@ async def _drained(recipient: HubClient, count: int) -> Rate:
             async with asyncio.TaskGroup() as group:
                 for offer in offers[start : start + AT_ONCE]:
                     group.create_task(one(offer["delivery_id"]))
-    return _rate(count, time.perf_counter() - began, times)
+    return rate_of(count, time.perf_counter() - began, times)
 
 
-def _rate(count: int, seconds: float, times: list[float]) -> Rate:
+def rate_of(count: int, seconds: float, times: list[float]) -> Rate:
+    """Return the rate of so many calls that took these times in milliseconds."""
     ordered = sorted(times)
     return Rate(
         per_second=count / seconds,
