@@ -8,6 +8,7 @@ followed a few times, each judged like the first address. Whatever goes wrong is
 
 from __future__ import annotations
 
+import functools
 import http
 import http.client
 import socket
@@ -23,6 +24,7 @@ from signing.addresses import AddressRefused, AddressRules, Resolve, Target, res
 
 MIB: Final = 1024 * 1024
 MAX_REDIRECTS: Final = 3
+MAX_ADDRESSES: Final = 4
 CHUNK: Final = 64 * 1024
 Clock = Callable[[], float]
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -81,11 +83,13 @@ Transport = Callable[[Call, Target, float, int], Answer]
 def exchange(call: Call, target: Target, seconds: float, most: int) -> Answer:
     """One exchange with the first address that accepts a connection; cut off when its time is over."""
     ends = time.monotonic() + seconds
-    connection = _connect(target, ends)
+    connection = _prepared(target, ends)
     timer = threading.Timer(max(ends - time.monotonic(), 0), _cut, [connection.sock])
     timer.daemon = True
     try:
         timer.start()
+        if isinstance(connection.sock, ssl.SSLSocket):
+            connection.sock.do_handshake()
         headers = {"Accept": call.accept, "User-Agent": "lienthong-hub", "Connection": "close"}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
@@ -95,7 +99,7 @@ def exchange(call: Call, target: Target, seconds: float, most: int) -> Answer:
         if time.monotonic() >= ends:
             raise TimeoutError
         return Answer(status=response.status, body=body, location=response.headers.get("Location"))
-    except http.client.HTTPException:
+    except (OSError, http.client.HTTPException):
         # An answer that was cut off looks like a broken one.
         if time.monotonic() >= ends:
             raise TimeoutError from None
@@ -105,9 +109,10 @@ def exchange(call: Call, target: Target, seconds: float, most: int) -> Answer:
         connection.close()
 
 
-def _connect(target: Target, ends: float) -> http.client.HTTPConnection:
+def _prepared(target: Target, ends: float) -> http.client.HTTPConnection:
+    """A connection to the first address that accepts one; of TLS nothing is said yet."""
     problem: OSError = TimeoutError()
-    for address in target.addresses[:4]:
+    for address in target.addresses[:MAX_ADDRESSES]:
         left = ends - time.monotonic()
         if left <= 0:
             break
@@ -116,18 +121,19 @@ def _connect(target: Target, ends: float) -> http.client.HTTPConnection:
         except OSError as error:
             problem = error
             continue
-        connection = http.client.HTTPConnection(target.host, target.port, timeout=left)
-        try:
-            connection.sock = _secured(plain, target.host) if target.scheme == "https" else plain
-        except BaseException:
-            plain.close()
-            raise
-        return connection
+        if target.scheme != "https":
+            connection = http.client.HTTPConnection(target.host, target.port, timeout=left)
+            connection.sock = plain
+            return connection
+        secured = http.client.HTTPSConnection(target.host, target.port, timeout=left, context=_tls())
+        secured.sock = _tls().wrap_socket(plain, server_hostname=target.host, do_handshake_on_connect=False)
+        return secured
     raise problem
 
 
-def _secured(plain: socket.socket, host: str) -> ssl.SSLSocket:
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def _cut(connected: socket.socket) -> None:

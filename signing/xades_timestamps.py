@@ -11,7 +11,7 @@ Legacy types whose message cannot be reproduced are reported as not evaluated; a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asn1crypto import x509
 from lxml import etree
@@ -65,7 +65,19 @@ def check_timestamps(
         for element in properties.unsigned:
             if isinstance(element.tag, str):
                 found += _unsigned(subject, element)
-    return found
+    return _marked(found)
+
+
+def _marked(found: list[Stamped]) -> list[Stamped]:
+    """An archive timestamp takes in what stands before it: not a signature timestamp put in later."""
+    marked: list[Stamped] = []
+    is_covered = True
+    for stamp in reversed(found):
+        is_covered = is_covered and stamp.token.type != "signature-timestamp"
+        if stamp.token.type == "archive-timestamp" and not is_covered:
+            stamp = replace(stamp, token=replace(stamp.token, encloses=False))  # noqa: PLW2901
+        marked.append(stamp)
+    return marked[::-1]
 
 
 def _unsigned(subject: _Subject, element: etree._Element) -> list[Stamped]:

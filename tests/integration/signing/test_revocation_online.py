@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from signing.addresses import AddressRules
+from signing.command import PASSED as VALID
+from signing.command import UNCERTAIN, run_verify
 from signing.messages import Code
 from signing.online import OnlineRules, OnlineSource
 from signing.options import VerifyOptions
@@ -195,3 +199,26 @@ def test_a_document_cannot_spend_more_than_its_share(vn: Authorities) -> None:
     assert signature.revocation is Revocation.GOOD
     assert "share of time is used up" in _text(signature, Code.CA_REVOCATION_UNKNOWN)
     assert len(vn.asked) == 1
+
+
+def test_the_command_line_asks_only_when_told_to(vn: Authorities, tmp_path: Path) -> None:
+    (tmp_path / "letter.xml").write_bytes(_signed(vn, "good"))
+    (tmp_path / "trust" / "anchors").mkdir(parents=True)
+    (tmp_path / "trust" / "anchors" / "root.crt").write_bytes(vn.certificate("root-g2").dump())
+    for rules, code, asked in ((None, UNCERTAIN, 0), (vn.online().rules, VALID, 3)):
+        out = io.StringIO()
+        assert code == run_verify(
+            [tmp_path / "letter.xml"],
+            as_json=True,
+            no_trust=False,
+            trust=tmp_path / "trust",
+            at=NOW,
+            content=(),
+            policy=None,
+            show_personal=False,
+            out=out,
+            err=io.StringIO(),
+            online=rules,
+        )
+        assert json.loads(out.getvalue())[0]["signatures"][0]["signer"]
+        assert len(vn.asked) == asked
