@@ -9,7 +9,6 @@ from hub.bootstrap.values import suffixes_of
 from hub.cli import doctor_rows as rows
 from hub.cli.doctor_broker import broker
 from hub.cli.doctor_folders import folders
-from hub.cli.doctor_folders import folders
 from hub.cli.doctor_node import node
 from hub.cli.doctor_storage import blobs
 from hub.cli.findings import Finding, well, wrong
@@ -97,7 +96,6 @@ async def _rows(settings: Settings, dsn: str) -> list[Finding]:
                 *await rows.peers(asked),
                 *await rows.directory(asked, directory, now.astimezone(LOCAL).date()),
                 *rows.systems(await _systems(query, asked, directory), settings, now),
-                *await folders(query),
                 *await _bodies(settings, asked),
             ]
     finally:

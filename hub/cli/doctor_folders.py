@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Final
 
-from hub.cli.findings import Finding
+from hub.cli.findings import Finding, well, wrong
 from hub.ports.folders import FolderState
 from hub.ports.unit_of_work import Transaction
 
@@ -51,13 +52,14 @@ async def folders(query: Transaction) -> list[Finding]:
 
 def _finding(state: FolderState) -> Finding:
     if not state.failures:
-        return Finding(what=WHAT, ok=True, vi=f"“{state.name}” ({state.adapter})")
-    code = state.last_error or ""
+        return well(WHAT, f"“{state.name}” ({state.adapter})", f"{state.name} ({state.adapter})")
+    code = state.last_error or "folder_failed"
     vi, en = _ADVICE.get(code, (code, code))
     since = "" if state.last_ok_at is None else f", tốt lần cuối {state.last_ok_at:%Y-%m-%d %H:%MZ}"
-    return Finding(
-        what=WHAT,
-        ok=False,
-        vi=f"“{state.name}”: {state.failures} lần liền không dùng được ({code}{since}): {vi}.",
-        en=f"{state.name}: {state.failures} rounds in a row failed ({code}): {en}",
+    return wrong(
+        WHAT,
+        code,
+        f"“{state.name}”: {state.failures} lần liền không dùng được ({code}{since}): {vi}.",
+        f"{state.name}: {state.failures} rounds in a row failed ({code}): {en}",
+        mend=f"lienthong system test {shlex.quote(state.name)}",
     )

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from hub.bootstrap.blobs import open_blobs
-from hub.cli.findings import Finding
+from hub.cli.findings import Finding, well, wrong
 from hub.config import Settings
 from hub.ports.blobs import BlobExists, BlobStore, BlobStoreError
 from hub.storage.blobs_s3 import S3BlobStore
@@ -25,11 +25,11 @@ async def blobs(settings: Settings) -> list[Finding]:
     try:
         store = open_blobs(settings)
     except BlobStoreError as error:
-        return [_wrong(settings, str(error))]
+        return [_wrong(settings, error)]
     try:
         return [await _bucket(settings, store)]
     except BlobStoreError as error:
-        return [_wrong(settings, str(error))]
+        return [_wrong(settings, error)]
     finally:
         store.close()
 
@@ -54,15 +54,18 @@ async def _bucket(settings: Settings, store: BlobStore | S3BlobStore) -> Finding
     finally:
         await store.delete(blob_id)
     if not conditional:
-        return Finding(
-            what=WHAT,
-            ok=False,
-            code="bucket_not_conditional",
-            vi=f"kho S3 “{settings.s3.bucket}” bỏ qua If-None-Match: một văn bản có thể bị ghi đè. "
+        return wrong(
+            WHAT,
+            "blob_store_replaces",
+            f"kho S3 “{settings.s3.bucket}” bỏ qua If-None-Match: một văn bản có thể bị ghi đè. "
             "Hãy nâng cấp kho.",
-            en="the storage ignores If-None-Match: a document could be replaced. Use a newer version of it",
+            "the storage ignores If-None-Match: a document could be replaced. Use a newer version of it",
         )
-    return Finding(what=WHAT, ok=True, vi=f"S3 “{settings.s3.bucket}”: ghi, đọc, liệt kê, xóa được")
+    return well(
+        WHAT,
+        f"S3 “{settings.s3.bucket}”: ghi, đọc, liệt kê, xóa được",
+        f"S3 {settings.s3.bucket}: put, get, list and delete work",
+    )
 
 
 async def _put(store: BlobStore | S3BlobStore, blob_id: UUID, content: bytes) -> None:
@@ -83,13 +86,12 @@ async def _is_taken(store: BlobStore | S3BlobStore, blob_id: UUID, content: byte
     return False
 
 
-def _wrong(settings: Settings, reason: str) -> Finding:
-    return Finding(
-        what=WHAT,
-        ok=False,
-        code="bucket_unusable",
-        vi=f"kho S3 “{settings.s3.bucket}” không dùng được ({reason}). Kiểm tra LIENTHONG_S3__*, quyền "
+def _wrong(settings: Settings, error: BlobStoreError) -> Finding:
+    return wrong(
+        WHAT,
+        error.code,
+        f"kho S3 “{settings.s3.bucket}” không dùng được ({error}). Kiểm tra LIENTHONG_S3__*, quyền "
         "ghi, đọc, liệt kê, xóa của khóa; chưa sửa thì văn bản bị từ chối với mã 503.",
-        en=f"the bucket cannot be used ({reason}): check LIENTHONG_S3__* and the key's rights to put, get, "
+        f"the bucket cannot be used ({error}): check LIENTHONG_S3__* and the key's rights to put, get, "
         "list and delete; until then documents are refused with 503",
     )
