@@ -26,6 +26,7 @@ from hub.bootstrap.vxp import hang_in
 from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import PEER_TOPICS, InProcessBroker
 from hub.config import Settings
+from hub.observability.metrics import Metrics
 from hub.ports.blobs import BlobStore
 from hub.ports.broker import Broker
 from hub.services.dead_letters import DeadLetters
@@ -132,7 +133,7 @@ async def assemble(
     broker = broker or InProcessBroker(due_rows(uow))
     services = make_services(settings, kit, listener)
     motions = Motions(
-        pump=OutboxPump(uow, broker, kit.failpoints),
+        pump=OutboxPump(uow, broker, kit.failpoints, kit.metrics),
         numbering=Numbering(uow),
         sweeper=Sweeper(kit, broker, services.directory),
         housekeeping=Housekeeping(kit),
@@ -143,7 +144,7 @@ async def assemble(
             limits=format_limits_of(settings),
             owner=node,
         ),
-        dead_letters=DeadLetters(uow),
+        dead_letters=DeadLetters(uow, kit.metrics),
         succession=Succession(kit, services.directory, DecisionService(kit, services.directory)),
         listen=listener.run,
     )
@@ -164,7 +165,12 @@ async def assemble(
         bell=bell,
         broker=broker,
         verify_workers=settings.verify_workers,
-        also={**pushing.loops, "events": telling(uow, broker), "relay": poller.run, "folders": folders.run},
+        also={
+            **pushing.loops,
+            "events": telling(uow, broker, kit.metrics),
+            "relay": poller.run,
+            "folders": folders.run,
+        },
     )
     app = create_app(services)
     hang_in(app, settings, kit, services)
@@ -180,10 +186,10 @@ async def assemble(
     )
 
 
-def telling(uow: PgUnitOfWork, broker: Broker) -> Loop:
+def telling(uow: PgUnitOfWork, broker: Broker, metrics: Metrics) -> Loop:
     """Return the loop that tells numbered events to outsiders; without a broker it only keeps up."""
     teller = broker if isinstance(broker, AmqpBroker) else None
-    publisher = EventPublisher(uow, teller)
+    publisher = EventPublisher(uow, teller, metrics)
 
     async def pause() -> None:
         await asyncio.sleep(TELL_EVERY_S if teller is not None else KEEP_UP_EVERY_S)

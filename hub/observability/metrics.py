@@ -83,6 +83,16 @@ class Metrics:
         self.relay_kept = gauge("relay_packages_kept", "Packages that wait for a person.")
         self.pushes_waiting = gauge("pushes_waiting", "Deliveries that wait to be pushed.")
         self.oldest_push_age = gauge("oldest_push_age_seconds", "How long the oldest of them has been due.")
+        self.hints = counter(
+            "hints",
+            "Hints given to the broker by outcome: published, or unavailable (tried again).",
+            "outcome",
+        )
+        self.dead_letters = counter(
+            "dead_letters", "Hints that came back from the broker too often; their rows were made due again."
+        )
+        self.events_told = counter("events_told", "Events told to outsiders through the broker.")
+        self.events_behind = gauge("events_behind", "Numbered events that outsiders were not told yet.")
         self.storage_free_bytes = gauge("storage_free_bytes", "Free space where documents lie.")
         self.storage_total_bytes = gauge("storage_total_bytes", "All space where documents lie.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from hub.observability.metrics import Metrics
 from hub.ports.records import Change
 from hub.ports.unit_of_work import UnitOfWork
 
@@ -16,11 +17,14 @@ from hub.ports.unit_of_work import UnitOfWork
 class DeadLetters:
     """Brings rows back whose hints were set aside."""
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, metrics: Metrics | None = None) -> None:
         self._uow = uow
+        self._metrics = metrics
 
     async def make_due(self, task_id: UUID) -> None:
         """Make a task due now, with a new hint; a task that is done or worked on is left alone."""
+        if self._metrics is not None:
+            self._metrics.dead_letters.inc()
         async with self._uow.begin() as tx:
             hint = await tx.tasks.make_due(task_id)
             if hint is not None:

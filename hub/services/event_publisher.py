@@ -18,6 +18,7 @@ from typing import Final
 import orjson
 
 from hub.domain.times import rfc3339
+from hub.observability.metrics import Metrics
 from hub.ports.broker import EventTeller, Notice
 from hub.ports.records import EventRow
 from hub.ports.unit_of_work import UnitOfWork
@@ -32,8 +33,9 @@ UNNAMED: Final = "other"
 class EventPublisher:
     """Tells events to the broker."""
 
-    def __init__(self, uow: UnitOfWork, teller: EventTeller | None) -> None:
+    def __init__(self, uow: UnitOfWork, teller: EventTeller | None, metrics: Metrics | None = None) -> None:
         """Tell `teller`; None: there is nobody to tell."""
+        self._metrics = metrics
         self._uow = uow
         self._teller = teller
 
@@ -46,11 +48,15 @@ class EventPublisher:
             cursor = await tx.events.lock_cursor(CURSOR)
             if cursor is None:
                 return 0
+            if self._metrics is not None:
+                self._metrics.events_behind.set(await tx.events.head() - cursor)
             rows = await tx.events.numbered_after(cursor, limit=BATCH)
             if not rows:
                 return 0
             await self._teller.tell([_notice(row) for row in rows])
             await tx.events.move_cursor(CURSOR, max(row.seq or 0 for row in rows))
+        if self._metrics is not None:
+            self._metrics.events_told.inc(len(rows))
         return len(rows)
 
 

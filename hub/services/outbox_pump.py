@@ -14,6 +14,7 @@ from collections import defaultdict
 from typing import Final
 
 from hub.observability.failpoints import Failpoints
+from hub.observability.metrics import Metrics
 from hub.ports.broker import Broker, BrokerUnavailable
 from hub.ports.records import OutboxRow
 from hub.ports.unit_of_work import UnitOfWork
@@ -28,7 +29,10 @@ PUBLISH_MOST_S: Final = 8.0
 class OutboxPump:
     """Moves hints from the outbox to the broker."""
 
-    def __init__(self, uow: UnitOfWork, broker: Broker, failpoints: Failpoints) -> None:
+    def __init__(
+        self, uow: UnitOfWork, broker: Broker, failpoints: Failpoints, metrics: Metrics | None = None
+    ) -> None:
+        self._metrics = metrics
         self._uow = uow
         self._broker = broker
         self._failpoints = failpoints
@@ -74,6 +78,12 @@ class OutboxPump:
             except BrokerUnavailable as error:
                 failure = error
                 self._resting[topic] = time.monotonic() + REST_S
+                self._count("unavailable", len(waiting))
             else:
                 done += [row.id for row in waiting]
+                self._count("published", len(waiting))
         return done, failure
+
+    def _count(self, outcome: str, hints: int) -> None:
+        if self._metrics is not None:
+            self._metrics.hints.labels(outcome).inc(hints)
