@@ -154,7 +154,7 @@ def _read(response: http.client.HTTPResponse, most: int) -> bytes:
             raise FetchFailed(f"larger than {most} bytes", lasting=True)
         parts.append(chunk)
     if response.length:
-        raise FetchFailed("the answer ends too early")
+        raise http.client.IncompleteRead(b"", response.length)
     return b"".join(parts)
 
 

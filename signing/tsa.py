@@ -7,12 +7,9 @@ that says why: a letter is not held up by a clock.
 
 from __future__ import annotations
 
-import contextlib
 import http
 import http.client
 import secrets
-import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +18,10 @@ from urllib.parse import urlsplit
 
 from asn1crypto import algos, cms, core, tsp
 
+from signing.addresses import AddressRefused, AddressRules, resolve
 from signing.certificates import BROKEN_DER
 from signing.errors import SigningError, UsageError
+from signing.fetch import Call, FetchFailed, exchange
 from signing.messages import Code, finding
 from signing.report import Finding, Severity
 from signing.timestamps import check_token
@@ -30,6 +29,8 @@ from signing.timestamps import check_token
 MAX_ANSWER: Final = 64 * 1024
 GRANTED: Final = frozenset({"granted", "granted_with_mods"})
 Send = Callable[[str, bytes, float], bytes]
+# The administrator named them: they may be in the own network.
+_OWN_AUTHORITIES: Final = AddressRules(allow_private=True, ports=frozenset(), aliases=())
 
 
 class TimestampUnavailable(SigningError):
@@ -70,37 +71,23 @@ class _Answer(core.Sequence):  # type: ignore[misc]
 
 def post(url: str, body: bytes, seconds: float) -> bytes:
     """The answer to one request; the connection is cut when its time is over, an answer that drips in too."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
     ends = time.monotonic() + seconds
-    timer = None
+    call = Call(
+        url=url,
+        body=body,
+        content_type="application/timestamp-query",
+        accept="application/timestamp-reply",
+    )
     try:
-        connection.connect()
-        timer = threading.Timer(max(ends - time.monotonic(), 0), _cut, [connection.sock])
-        timer.daemon = True
-        timer.start()
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, body, {"Content-Type": "application/timestamp-query"})
-        answer = connection.getresponse()
-        got = answer.read(MAX_ANSWER + 1)
-        if time.monotonic() >= ends:
-            raise TimeoutError
-        if answer.status != http.HTTPStatus.OK:
-            raise _NoToken(f"HTTP {answer.status}")
-        if len(got) > MAX_ANSWER:
-            raise _NoToken("the answer is too large")
-        return got
-    finally:
-        if timer is not None:
-            timer.cancel()
-        connection.close()
-
-
-def _cut(connected: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        # Below TLS: its own shutdown is not for another thread.
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+        target = _OWN_AUTHORITIES.target(url, seconds=seconds, resolver=resolve)
+        answer = exchange(call, target, max(ends - time.monotonic(), 0.001), MAX_ANSWER)
+    except AddressRefused as error:
+        raise _NoToken(str(error)) from error
+    except FetchFailed as error:
+        raise _NoToken(f"the answer is too large: {error}") from error
+    if answer.status != http.HTTPStatus.OK:
+        raise _NoToken(f"HTTP {answer.status}")
+    return answer.body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
