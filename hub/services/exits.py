@@ -91,15 +91,22 @@ class Exits:
         old = self._held.get(system.id)
         if old is not None and old.recipe == recipe:
             return old
-        try:
-            made: Exit = self._adapters.build(system, sealed)
-        except ExitUnusable as error:
-            made = UnusableExit(str(error))
+        made = self._build(system, sealed)
         self._held[system.id] = new = _Held(recipe, made)
         if old is not None:
             old.replaced = True
             await self._close_if_done(old)
         return new
+
+    def _build(self, system: SystemRecord, sealed: SealedSecrets) -> Exit:
+        try:
+            return self._adapters.build(system, sealed)
+        except ExitUnusable as error:
+            return UnusableExit(str(error))
+        except Exception as error:
+            # A kind that breaks its promise must not leave rows due that nobody ever claims.
+            log.exception("exit_not_built", adapter=system.adapter, system=system.name)
+            return UnusableExit(type(error).__name__)
 
     async def _close_if_done(self, held: _Held) -> None:
         if not held.replaced or held.users:

@@ -164,7 +164,7 @@ class Settling:
         same = row.lease_token == own.lease_token
         if same and isinstance(outcome, Delivered) and row.state is DeliveryState.HANDED_OVER:
             # The recipient was quicker: it has fetched the body before we could write down that it may.
-            longer = replace(row, lease_until=now + self._rules.unconfirmed_lease)
+            longer = replace(row, lease_until=self._patience(row, now))
             return _Settled(delivery=longer, due_at=due_at, changed=True)
         if not same or row.state is not DeliveryState.LEASED:
             log.warning("push_overtaken", delivery_id=str(row.id), state=row.state.value)
@@ -175,7 +175,7 @@ class Settling:
                     row,
                     state=advance(row.state, DeliveryEvent.HAND_OVER),
                     handed_over_at=now,
-                    lease_until=now + self._rules.unconfirmed_lease,
+                    lease_until=self._patience(row, now),
                 )
                 event = self._journal.delivery(EventKind.DELIVERY_HANDED_OVER, moved, at=now, facts=facts)
             case Rejected():
@@ -226,6 +226,11 @@ class Settling:
         kind = EventKind.DELIVERY_CONFIRMED_LATE if late else EventKind.DELIVERY_CONFIRMED
         events.append(self._journal.delivery(kind, moved, at=now, facts=facts))
         return _Settled(delivery=moved, due_at=now, changed=True, events=tuple(events))
+
+    def _patience(self, row: DeliveryRecord, now: datetime) -> datetime:
+        # Until the deadline at most: waiting for the recipient must not keep the sender from its evidence.
+        until = now + self._rules.unconfirmed_lease
+        return until if row.deadline_at is None else max(now + ENDING, min(until, row.deadline_at))
 
     def _next_due(self, own: DeliveryRecord, outcome: Outcome, now: datetime) -> datetime:
         due = self._rules.retry.next_due(

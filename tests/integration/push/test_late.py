@@ -168,6 +168,18 @@ class TestUnconfirmed:
         assert (await b.act(sent.delivery_id, "confirm", lease_token=first)).status == 200
         assert await state_of(hub, sent) == "confirmed"
 
+    async def test_waiting_for_a_word_does_not_keep_the_sender_from_its_evidence(
+        self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
+    ) -> None:
+        sent = await send(hub, a)
+        await hub.later(hours=71, minutes=50)
+        await hub.push()
+        assert await state_of(hub, sent) == "handed_over"
+        await hub.later(minutes=11)
+        await hub.sweep()
+        assert await state_of(hub, sent) == "undeliverable"
+        assert len(await a.evidence(sent.document_id)) == 1
+
     async def test_a_recipient_that_is_quicker_than_the_record_keeps_the_long_lease(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:

@@ -115,6 +115,19 @@ class TestOutcomes:
         await hub.push()
         assert await state_of(hub, sent) == "confirmed"
 
+    async def test_a_kind_that_breaks_its_promise_keeps_its_deliveries(
+        self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise RuntimeError("không ngờ")
+
+        sent = await send(hub, a)
+        with monkeypatch.context() as patch:
+            patch.setattr(hub.pushing.adapters, "build", broken)
+            await hub.push()
+        assert await state_of(hub, sent) == "queued"
+        assert "delivery_attempt_failed" in await a.kinds(sent.document_id)
+
     async def test_an_adapter_that_this_node_does_not_know_keeps_its_deliveries(
         self, hub: HubUnderTest, a: Peer, b: Peer
     ) -> None:
