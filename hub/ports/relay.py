@@ -138,8 +138,8 @@ class RelayRepo(Protocol):
     async def owed(self, system_id: UUID, limit: int) -> tuple[PackageRecord, ...]:
         """Return packages of which the exchange has not been told, oldest first."""
 
-    async def told(self, system_id: UUID, package_id: str, word: Word) -> None:
-        """Note what the exchange has taken."""
+    async def told(self, system_id: UUID, package_id: str, word: Word, *, refused: str | None = None) -> None:
+        """Note what the exchange was told, and the code if it would not have it."""
 
     async def kept(self, limit: int) -> tuple[PackageRecord, ...]:
         """Return packages that wait for a person, oldest first."""

@@ -92,6 +92,16 @@ class Reception:
         await self._write(outcome)
         return outcome
 
+    async def fetch_in_vain(self, exchange: NationalExchange, record: PackageRecord) -> None:
+        """Fetch a package that is settled here, for the exchange's book-keeping alone."""
+        spool = await self._blobs.new_spool()
+        try:
+            await self._fetch(exchange.download(record.package_id), spool / FILE_NAME)
+        except ExchangeError as error:
+            log.warning("package_not_fetched", package=record.package_id, code=error.code)
+        finally:
+            await self._blobs.drop_spool(spool)
+
     async def take_released(self, caller: Caller, record: PackageRecord) -> PackageRecord:
         """Take in the kept bytes of a package that a person has released; return what became of it."""
         blob_id = record.blob_id

@@ -41,6 +41,7 @@ IN_A_ROW_MOST: Final = 3
 OWED_MOST: Final = 500
 RELEASED_MOST: Final = 100
 KEY_ID: Final = "relay"
+NOT_TAKEN: Final = "word_refused_"
 _TEXT: Final = {
     Word.FAIL: "Goi tin khong hop le",
     Word.PROCESSING: "Dang cho kiem tra",
@@ -135,8 +136,7 @@ class RelayRounds:
         for package in {p.package_id: p for p in listed}.values():
             record = known.get(package.package_id)
             if record is not None and record.state is not PackageState.WAITING:
-                # Listed again although it is settled here: the exchange has not taken our word.
-                await self._tell(exchange, record, done)
+                await self._tell_again(exchange, record, done)
                 continue
             if record is not None and record.due_at is not None and record.due_at > now:
                 done.left_waiting += 1
@@ -164,10 +164,20 @@ class RelayRounds:
         for record in owed:
             await self._tell(exchange, record, done)
 
+    async def _tell_again(self, exchange: NationalExchange, record: PackageRecord, done: Round) -> None:
+        # Listed although it is settled here: the exchange has not taken our word.
+        if record.to_tell is Word.PROCESSING and record.told is Word.PROCESSING:
+            return
+        if (record.code or "").startswith(NOT_TAKEN):
+            # It takes a word only of what was fetched, and knows nothing of our fetching it.
+            await self._reception.fetch_in_vain(exchange, record)
+        await self._tell(exchange, record, done)
+
     async def _tell(self, exchange: NationalExchange, record: PackageRecord, done: Round) -> None:
         word = record.to_tell
         if word is None:
             return
+        refused: str | None = None
         try:
             await exchange.tell(record.package_id, word, text=_TEXT[word])
         except ExchangeUnavailable as error:
@@ -175,10 +185,11 @@ class RelayRounds:
             log.warning("package_not_told", package=record.package_id, word=word.value, code=error.code)
             return
         except ExchangeError as error:
-            # A package that has ended at the exchange never changes there: ours is the only record of it now.
+            # What has ended at the exchange never changes there: if it is not listed again, that is the end.
             log.warning("exchange_refused_word", package=record.package_id, word=word.value, code=error.code)
+            refused = f"{NOT_TAKEN}{error.code}"
         async with self._uow.begin() as tx:
-            await tx.relay.told(record.system_id, record.package_id, word)
+            await tx.relay.told(record.system_id, record.package_id, word, refused=refused)
         done.told += 1
 
     async def _follow_sent(self, exchange: NationalExchange, state: RelayState) -> None:

@@ -76,7 +76,8 @@ WHERE system_id = $1 AND to_tell IS NOT NULL AND told IS DISTINCT FROM to_tell
 ORDER BY changed_at LIMIT $2
 """
 TOLD = """
-UPDATE relay_package SET told = $3, changed_at = hub_now() WHERE system_id = $1 AND package_id = $2
+UPDATE relay_package SET told = $3, code = coalesce($4, code), changed_at = hub_now()
+WHERE system_id = $1 AND package_id = $2
 """
 KEPT = f"""
 SELECT {_PACKAGE} FROM relay_package WHERE state IN ('held', 'quarantined')
@@ -202,9 +203,9 @@ class PgRelay:
         """Return packages of which the exchange has not been told."""
         return tuple(_package(row) for row in await self._connection.fetch(OWED, system_id, limit))
 
-    async def told(self, system_id: UUID, package_id: str, word: Word) -> None:
-        """Note what the exchange has taken."""
-        await self._connection.execute(TOLD, system_id, package_id, word.value)
+    async def told(self, system_id: UUID, package_id: str, word: Word, *, refused: str | None = None) -> None:
+        """Note what the exchange was told, and the code if it would not have it."""
+        await self._connection.execute(TOLD, system_id, package_id, word.value, refused)
 
     async def kept(self, limit: int) -> tuple[PackageRecord, ...]:
         """Return packages that wait for a person."""

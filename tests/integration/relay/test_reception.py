@@ -308,6 +308,32 @@ async def test_a_word_that_the_exchange_will_not_have_is_not_repeated_for_ever(
     assert asked == ["p1"]
 
 
+async def test_a_word_refused_for_want_of_fetching_is_said_again_after_fetching(
+    station: Station, dms: Any
+) -> None:
+    station.exchange.put(letter(MINISTRY, [A]))
+    say = station.exchange.tell
+
+    async def refused(package_id: str, word: Word, *, text: str = "") -> None:
+        raise ExchangeRefused("21")
+
+    station.exchange.tell = refused  # type: ignore[method-assign]
+    await station.poll()
+    station.exchange.tell = say  # type: ignore[method-assign]
+    await station.poll()
+    assert station.exchange.fetched == ["p1", "p1"]
+    assert station.exchange.told == [("p1", "done")]
+    assert len(await dms.inbox()) == 1
+
+
+async def test_a_held_package_that_is_listed_on_is_left_alone(station: Station, dms: Any) -> None:
+    station.exchange.put(with_hop(letter(MINISTRY, [A]), CENTRE))
+    await station.poll()
+    await station.poll()
+    assert station.exchange.told == [("p1", "processing")]
+    assert station.exchange.fetched == ["p1"]
+
+
 async def test_silence_is_alarmed_once_and_ends_with_mail(station: Station, dms: Any) -> None:
     await station.poll()
     await station.poll(hours=25)
