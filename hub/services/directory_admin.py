@@ -108,7 +108,7 @@ class DirectoryAdmin:
                 await tx.directory.put([u.after for u in diff.units if u.after is not None])
                 kind = kind_of(change)
             await self._keep(tx, diff, kind=kind, by=by)
-            return await tx.directory.load(self._suffixes)
+            return _changed(before, diff)
 
     async def assign(self, tx: Transaction, unit: Agency, system_id: UUID | None, *, by: str) -> None:
         """Say in a transaction which system speaks for a unit, and keep that."""
@@ -158,6 +158,16 @@ class DirectoryAdmin:
 async def today(query: Transaction) -> date:
     """Return the day in Vietnam by the hub's clock."""
     return (await query.systems.now()).astimezone(LOCAL).date()
+
+
+def _changed(before: Directory, diff: DirectoryDiff) -> Directory:
+    units = {agency.unit_id: agency for agency in before}
+    for unit in diff.units:
+        if unit.after is None:
+            del units[unit.unit_id]
+        else:
+            units[unit.unit_id] = unit.after
+    return Directory(units.values(), province_suffixes=before.province_suffixes)
 
 
 def kind_of(order: Order) -> str:

@@ -7,7 +7,9 @@ the directory was at the time of a document is known by the snapshot digest in i
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -22,19 +24,23 @@ from hub.domain.directory import (
     UnitState,
 )
 from hub.ports.records import AgencyRow
-from hub.storage.directory_history import DirectoryHistory
+from hub.storage.directory_history import PORTION, DirectoryHistory
 from hub.storage.rows import count_of
+
+T = TypeVar("T")
 
 VERSION = "SELECT version FROM directory_version"
 BUMP = "UPDATE directory_version SET version = version + 1"
-# One statement, one moment: a directory replaced meanwhile is seen whole, before or after.
+# One statement, one moment: a directory replaced meanwhile is seen whole, before or after. Three plain scans:
+# nothing in it depends on what the planner knows of a directory that has just been replaced.
 LOAD = """
-SELECT a.unit_id, a.name, a.level, a.parent, a.state, a.retired_on, a.system_id,
-       array(SELECT ROW(c.code, c.scheme, c.valid_from, c.valid_to)
-             FROM agency_code c WHERE c.unit_id = a.unit_id ORDER BY c.position) AS codes,
-       array(SELECT ROW(s.successor, s.is_default, s.from_date)
-             FROM agency_successor s WHERE s.unit_id = a.unit_id ORDER BY s.position) AS successors
-FROM agency a
+SELECT 0 AS part, unit_id, 0 AS position, name AS one, level AS two, parent, state, retired_on AS first,
+       NULL::date AS last, system_id, false AS is_default FROM agency
+UNION ALL
+SELECT 1, unit_id, position, code, scheme, NULL, NULL, valid_from, valid_to, NULL, false FROM agency_code
+UNION ALL
+SELECT 2, unit_id, position, successor, NULL, NULL, NULL, from_date, NULL, NULL, is_default
+FROM agency_successor
 """
 PUT_AGENCIES = """
 INSERT INTO agency (unit_id, name, level, parent, state, retired_on, system_id)
@@ -48,6 +54,7 @@ CLEAR_CODES = "DELETE FROM agency_code"
 CLEAR_SUCCESSORS = "DELETE FROM agency_successor"
 CLEAR_CODES_OF = "DELETE FROM agency_code WHERE unit_id = ANY($1::text[])"
 CLEAR_SUCCESSORS_OF = "DELETE FROM agency_successor WHERE unit_id = ANY($1::text[])"
+ANALYZE = "ANALYZE agency, agency_code, agency_successor"
 LOCK = "SELECT version FROM directory_version FOR UPDATE"
 PUT_CODES = """
 INSERT INTO agency_code (unit_id, code, scheme, valid_from, valid_to, position)
@@ -113,6 +120,15 @@ class PgDirectory(DirectoryHistory):
         return number
 
     async def _put(self, agencies: Sequence[Agency]) -> None:
+        # In portions: a large directory is no statement that takes long.
+        for start in range(0, len(agencies), PORTION):
+            await self._put_some(agencies[start : start + PORTION])
+        await self._connection.execute(BUMP)
+        if len(agencies) > PORTION:
+            # Plans for the directory that was would be slow for the one that is, until somebody looks.
+            await self._connection.execute(ANALYZE)
+
+    async def _put_some(self, agencies: Sequence[Agency]) -> None:
         execute = self._connection.execute
         await execute(
             PUT_AGENCIES,
@@ -143,7 +159,6 @@ class PgDirectory(DirectoryHistory):
             [s.from_date for _, s, _ in after],
             [place for _, _, place in after],
         )
-        await execute(BUMP)
 
     async def assign(self, unit_id: str, system_id: UUID | None) -> bool:
         """Say which system speaks for a unit."""
@@ -178,24 +193,43 @@ class PgDirectory(DirectoryHistory):
 
 
 def _directory(rows: Sequence[asyncpg.Record], province_suffixes: frozenset[str]) -> Directory:
+    units: list[asyncpg.Record] = []
+    codes: defaultdict[str, list[tuple[int, AgencyCode]]] = defaultdict(list)
+    heirs: defaultdict[str, list[tuple[int, Succession]]] = defaultdict(list)
+    for row in rows:
+        match row["part"]:
+            case 0:
+                units.append(row)
+            case 1:
+                codes[row["unit_id"]].append((row["position"], _code(row)))
+            case _:
+                heirs[row["unit_id"]].append((row["position"], _heir(row)))
     agencies = [
         Agency(
             unit_id=row["unit_id"],
-            name=row["name"],
-            level=Level(row["level"]),
+            name=row["one"],
+            level=Level(row["two"]),
             parent=row["parent"],
-            codes=tuple(
-                AgencyCode(code=code, scheme=CodeScheme(scheme), valid_from=valid_from, valid_to=valid_to)
-                for code, scheme, valid_from, valid_to in row["codes"]
-            ),
+            codes=_in_order(codes.get(row["unit_id"], [])),
             state=UnitState(row["state"]),
-            successors=tuple(
-                Succession(unit_id=unit, default=default, from_date=from_date)
-                for unit, default, from_date in row["successors"]
-            ),
-            retired_on=row["retired_on"],
+            successors=_in_order(heirs.get(row["unit_id"], [])),
+            retired_on=row["first"],
             system_id=row["system_id"],
         )
-        for row in rows
+        for row in units
     ]
     return Directory(agencies, province_suffixes=province_suffixes)
+
+
+def _code(row: asyncpg.Record) -> AgencyCode:
+    return AgencyCode(
+        code=row["one"], scheme=CodeScheme(row["two"]), valid_from=row["first"], valid_to=row["last"]
+    )
+
+
+def _heir(row: asyncpg.Record) -> Succession:
+    return Succession(unit_id=row["one"], default=row["is_default"], from_date=row["first"])
+
+
+def _in_order(placed: list[tuple[int, T]]) -> tuple[T, ...]:
+    return tuple(item for _, item in sorted(placed, key=lambda each: each[0]))

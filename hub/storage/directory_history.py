@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
@@ -19,6 +19,7 @@ from hub.ports.directory import (
 from hub.storage.connection import Connection
 from hub.storage.rows import count_of
 
+PORTION: Final = 5_000
 KEEP = """
 INSERT INTO directory_change (order_id, position, kind, unit_id, by, before, after)
 SELECT $1, n.position, $2, n.unit_id, $3, n.before, n.after
@@ -57,17 +58,19 @@ class DirectoryHistory:
         self._connection = connection
 
     async def keep(self, change: NewDirectoryChange) -> None:
-        """Keep what an order did."""
-        await self._connection.execute(
-            KEEP,
-            change.order_id,
-            change.kind,
-            change.by,
-            list(range(len(change.units))),
-            [unit.unit_id for unit in change.units],
-            [to_json(unit.before) for unit in change.units],
-            [to_json(unit.after) for unit in change.units],
-        )
+        """Keep what an order did, in portions: none of its statements takes long."""
+        for start in range(0, len(change.units), PORTION):
+            units = change.units[start : start + PORTION]
+            await self._connection.execute(
+                KEEP,
+                change.order_id,
+                change.kind,
+                change.by,
+                list(range(start, start + len(units))),
+                [unit.unit_id for unit in units],
+                [to_json(unit.before) for unit in units],
+                [to_json(unit.after) for unit in units],
+            )
 
     async def history(self, unit_id: str | None, limit: int) -> tuple[DirectoryChangeRow, ...]:
         """Return the changes of a unit, or of all, newest first."""

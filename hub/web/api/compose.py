@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import ValidationError
 
 from hub.domain.problems import Refusal
@@ -61,7 +62,7 @@ async def _receive(
         raise Refusal("body_cut") from error
     except ValidationError:
         raise
-    except ValueError as error:
+    except (HttpProcessingError, ValueError) as error:
         # The multipart reader's word for framing that it cannot follow.
         raise Refusal("parts_invalid") from error
 
