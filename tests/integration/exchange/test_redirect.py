@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from hub.domain.transport import IllegalTransition
 from tests.support.hub import FAILED, LOCKED, MERGED, PASSED, A, Answer, B, C, HubUnderTest, Peer
 from tests.support.messages import letter, revocation, status
 
-WHY = {"by": "văn thư tỉnh", "reason": "không thuộc thẩm quyền"}
+WHY: dict[str, Any] = {"by": "văn thư tỉnh", "reason": "không thuộc thẩm quyền"}
 
 
 @pytest.fixture
