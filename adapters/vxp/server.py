@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 FRESHNESS: Final = "freshness_s"
 TRY_AGAIN_S: Final = 5
+REMEMBERED_MOST_BYTES: Final = 8_192
+"""Longer heads are not polls: they are verified each time."""
 _HEAD_UNREADABLE: Final = Refused(
     code=ErrorCode.WRONG_CREDENTIALS, text="Khong doc duoc phan dau cua loi goi", status=400
 )
@@ -139,7 +141,9 @@ class VxpServer:
         if known is not None and known.head == head and known.secrets == member.secrets:
             return known.parameters
         parameters = verify(head, member.secrets)
-        self._verified[member.name] = _Verified(head=head, secrets=member.secrets, parameters=parameters)
+        if len(head.sign_header) <= REMEMBERED_MOST_BYTES:
+            found = _Verified(head=head, secrets=member.secrets, parameters=parameters)
+            self._verified[member.name] = found
         return parameters
 
     async def _refuse_stale(self, member: Member, timestamp: str) -> None:

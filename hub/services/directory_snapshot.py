@@ -34,6 +34,11 @@ class DirectorySnapshot:
                 return self._directory
             return await self._look()
 
+    async def renewed(self) -> Directory:
+        """Return the directory as it is at this moment: for who has just changed it, or is about to."""
+        async with self._loading:
+            return await self._look()
+
     @property
     def version(self) -> int:
         """The number of the directory's last change that this node has seen."""

@@ -51,7 +51,7 @@ class SubAgencies:
             OrderRefused: the directory's own rules.
         """
         _bound(caller)
-        directory = await self._directory.current()
+        directory = await self._directory.renewed()
         parent = _own(directory, caller, order.parent)
         code = normalise_code(order.code)
         if not directory.is_of_province(code):
@@ -65,6 +65,7 @@ class SubAgencies:
             raise Refusal("sender_not_allowed", params={"agency": code})
         async with self._uow.begin() as tx:
             await self._admin.assign(tx, unit, caller.system_id, by=_by(caller))
+        await self._directory.renewed()
         return unit.unit_id
 
     async def remove(self, caller: Caller, code: str) -> None:
@@ -75,7 +76,7 @@ class SubAgencies:
             OrderRefused: the directory's own rules.
         """
         _bound(caller)
-        directory = await self._directory.current()
+        directory = await self._directory.renewed()
         unit = directory.by_code(normalise_code(code))
         if unit is None:
             raise Refusal("recipient_unknown", params={"agency": code})
@@ -88,6 +89,7 @@ class SubAgencies:
             return
         ended = Retire(codes=(unit.unit_id,), successors=(parent.unit_id,), on=day)
         await self._admin.carry_out(ended, by=_by(caller))
+        await self._directory.renewed()
 
 
 def _bound(caller: Caller) -> None:

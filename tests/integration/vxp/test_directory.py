@@ -11,6 +11,7 @@ import pytest
 
 from adapters.vxp import server_directory
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level
+from hub.services import directory_snapshot
 from tests.integration.vxp.conftest import Served, serve
 from tests.support.hub import B_NEW, LOCKED, MERGED, OUTSIDE, A, B
 from tests.support.messages import letter
@@ -118,6 +119,21 @@ async def test_a_unit_is_added_below_a_unit_of_the_caller_and_gets_mail(served: 
     assert (await a.send(letter(NEW, B), sender=NEW)).code == "0"
     history = await served.hub.column("SELECT by FROM directory_change WHERE unit_id = $1", NEW)
     assert set(history) == {"system DMS A"}
+
+
+async def test_a_change_counts_with_the_very_next_call(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = await bound(served, "DMS A", A)
+    await served.connect("DMS B", B)
+    monkeypatch.setattr(directory_snapshot, "LOOK_AGAIN_S", 60.0)
+    await listed(a, "getAgenciesList")
+    assert (await register(a, NEW, A)).code == "0"
+    assert NEW in await listed(a, "getAgenciesList")
+    assert (await a.send(letter(NEW, B), sender=NEW)).code == "0"
+    assert (await register(a, NEW, A)).code == "0"
+    assert (await remove(a, NEW)).code == "0"
+    assert NEW not in await listed(a, "getAgenciesList")
 
 
 async def test_a_unit_that_was_taken_out_passes_its_mail_to_its_parent(served: Served) -> None:
