@@ -20,7 +20,7 @@ from cryptography import x509 as native
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from signing.certificates import BROKEN_DER, public_key, serial_number
-from signing.issued import signature_scheme
+from signing.issued import same_name, signature_scheme
 from signing.primitives import value_matches
 from signing.report import Revocation
 from signing.revocation_answers import RevocationAnswer, no_answer
@@ -59,9 +59,8 @@ class RevocationList:
     def is_of(self, issuer: x509.Certificate) -> bool:
         """Whether the issuer stands behind the list."""
         try:
-            return self._body()["issuer"].dump() == issuer["tbs_certificate"]["subject"].dump() and not (
-                self._signature_problem(issuer, frozenset())
-            )
+            named = same_name(self._body()["issuer"], issuer["tbs_certificate"]["subject"])
+            return named and not self._signature_problem(issuer, frozenset())
         except _READING:
             return False
 
@@ -77,7 +76,7 @@ class RevocationList:
         A list signed with one of `refused_digests` says nothing.
         """
         try:
-            if self._body()["issuer"].dump() != certificate["tbs_certificate"]["issuer"].dump():
+            if not same_name(self._body()["issuer"], certificate["tbs_certificate"]["issuer"]):
                 return None
             problem = self._signature_problem(issuer, refused_digests) or self._scope_problem(certificate)
             return no_answer(f"CRL: {problem}") if problem else self._look_up(certificate)

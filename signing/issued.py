@@ -63,3 +63,11 @@ def signature_scheme(algorithm: x509.SignedDigestAlgorithm) -> Scheme | None:
         )
     except BROKEN_DER:
         return None
+
+
+def same_name(one: x509.Name, other: x509.Name) -> bool:
+    """Whether two names are one: byte for byte, else by meaning, for encoders differ [RFC 5280 §7.1]."""
+    try:
+        return bool(one.dump() == other.dump() or one == other)
+    except BROKEN_DER:
+        return False

@@ -222,9 +222,11 @@ def _basic(blob: bytes) -> asn1_ocsp.BasicOCSPResponse:
 def _is_about(named: asn1_ocsp.CertId, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     name = DIGEST_OIDS.get(named["hash_algorithm"]["algorithm"].dotted, "")
     tbs = issuer["tbs_certificate"]
+    # The issuer's name as the issuer writes it, or as the certificate does: encoders differ.
+    names = (tbs["subject"], certificate["tbs_certificate"]["issuer"])
     return bool(
         int(named["serial_number"].native) == serial_number(certificate)
-        and digest(name, tbs["subject"].dump()) == bytes(named["issuer_name_hash"].native)
+        and bytes(named["issuer_name_hash"].native) in {digest(name, n.dump()) for n in names}
         and digest(name, _key_bits(tbs)) == bytes(named["issuer_key_hash"].native)
     )
 

@@ -328,10 +328,19 @@ def _check_path(
             return _bad(Code.CHAIN_BROKEN, SubIndication.CHAIN_CONSTRAINTS_FAILURE, problem)
     for certificate in path[:-1]:
         weak = _weakness(certificate, algorithms)
-        tolerated = rule is not None and rule.sha1_until is not None and at <= rule.sha1_until
-        if weak and not (tolerated and weak.endswith("/SHA1")):
+        if weak and not _is_tolerated(weak, at, algorithms, rule):
             return _bad(Code.ALGORITHM_OLD, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, weak)
     return None
+
+
+def _is_tolerated(weak: str, at: datetime, algorithms: AlgorithmPolicy, rule: AnchorRule | None) -> bool:
+    """SHA-1 until the anchor's day, short RSA keys until the policy's."""
+    if weak.endswith("/SHA1"):
+        return rule is not None and rule.sha1_until is not None and at <= rule.sha1_until
+    kind, _, bits = weak.partition("-")
+    if kind != "RSA" or not bits.isdigit():
+        return False
+    return int(bits) >= algorithms.shortest_rsa_bits and algorithms.accepted("rsa", at)
 
 
 def _bad(code: Code, sub: SubIndication, detail: str) -> PathOutcome:

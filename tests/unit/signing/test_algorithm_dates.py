@@ -22,8 +22,10 @@ from signing.options import VerifyOptions
 from signing.policy_file import load_policy
 from signing.report import Indication, Severity, SignatureReport, SubIndication
 from signing.timestamps import TokenCheck
+from signing.trust import TrustStore
 from signing.verify import verify_bytes
 from signing.xades_timestamps import Stamped, _marked
+from tests.unit.signing.test_revocation import Holder
 
 THEN = datetime(2016, 5, 1, tzinfo=UTC)
 AFTER = datetime(2018, 5, 1, tzinfo=UTC)
@@ -94,6 +96,18 @@ def test_a_policy_with_a_senseless_day_is_refused(tmp_path: Path, text: str) -> 
     (tmp_path / "policy.toml").write_text(text)
     with pytest.raises(UsageError):
         load_policy(tmp_path / "policy.toml")
+
+
+@pytest.mark.parametrize(
+    ("at", "sub"),
+    [(datetime(2013, 6, 1, tzinfo=UTC), None), (THEN, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE)],
+)
+def test_a_short_key_counts_in_its_time(at: datetime, sub: SubIndication | None) -> None:
+    since, until = datetime(2010, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    root = Holder("Root", ca=True, since=since, until=until)
+    leaf = Holder("Leaf", root, since=since, until=until, key=key)
+    assert TrustStore([root.parsed]).path(leaf.parsed, at=at).sub is sub
 
 
 def test_the_day_itself_is_within() -> None:

@@ -9,7 +9,7 @@ import pytest
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as native_ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -39,9 +39,11 @@ class Holder:
         *,
         ca: bool = False,
         extensions: tuple[x509.ExtensionType, ...] = (),
+        since: datetime = NOW - 30 * DAY,
         until: datetime = NOW + 9_000 * DAY,
+        key: rsa.RSAPrivateKey | None = None,
     ) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = issuer or self
         builder = (
@@ -50,7 +52,7 @@ class Holder:
             .issuer_name(signer.name)
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - 30 * DAY)
+            .not_valid_before(since)
             .not_valid_after(until)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
@@ -229,6 +231,22 @@ def test_a_newer_good_lifts_a_hold_and_an_older_one_does_not() -> None:
     newer, older = _said(_list(at=NOW + timedelta(hours=1))), _said(_list(at=NOW - timedelta(hours=1)))
     assert conclude([held, newer], at=NOW).status is GOOD
     assert conclude([held, older], at=NOW).on_hold
+
+
+def test_a_name_in_another_encoding_is_the_same_name() -> None:
+    printable = Holder("CA", ca=True)
+    attribute = x509.NameAttribute(NameOID.COMMON_NAME, "CA", x509.name._ASN1Type.PrintableString)
+    printable.name = x509.Name([attribute])
+    assert printable.name.public_bytes() != CA.name.public_bytes()
+    blob = (
+        Builder()
+        .issuer_name(printable.name)
+        .last_update(NOW)
+        .next_update(NOW + DAY)
+        .sign(CA.key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    assert _said(blob).status is GOOD
 
 
 def test_a_list_in_pem_is_read() -> None:
