@@ -7,6 +7,7 @@ looks different outside the rectangles of later intact signatures is suspicious.
 
 from __future__ import annotations
 
+import functools
 from types import TracebackType
 from typing import Self
 
@@ -26,14 +27,20 @@ class RevisionJudge:
 
     def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
         self._file, self._options = file, options
-        self._history: ChangeHistory | None = None
-        try:
-            self._history = ChangeHistory(file.reader) if file.reader is not None else None
-        except BROKEN_PDF:
-            pass  # without cross-references no change can be judged, and none passes
         self._pages: list[int] | None = None
-        self._trailing = trailing_problem(file)
         self._viewer = PageViewer(file.data, seconds=options.render_seconds)
+
+    @functools.cached_property
+    def _history(self) -> ChangeHistory | None:
+        """Without cross-references no change can be judged, and none passes."""
+        try:
+            return ChangeHistory(self._file.reader) if self._file.reader is not None else None
+        except BROKEN_PDF:
+            return None
+
+    @functools.cached_property
+    def _trailing(self) -> str | None:
+        return trailing_problem(self._file)
 
     def __enter__(self) -> Self:
         return self

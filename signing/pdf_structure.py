@@ -24,11 +24,12 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from signing import pdf_hex
+from signing import pdf_hex, pdf_tokens
 from signing.pdf_ranges import raw_signatures
 from signing.report import Coverage
 
 pdf_hex.install()
+pdf_tokens.install()
 
 # What pyHanko's lazy reader may raise on hostile files.
 BROKEN_PDF = (
