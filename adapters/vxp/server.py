@@ -125,14 +125,27 @@ class VxpServer:
             response.headers["Allow"] = ", ".join(sorted(allowed))
             return response
         head = read_head(request.raw_headers)
-        member = await self._members.member(head.system_id)
-        if member is None:
-            raise _unknown(head)
-        parameters = self._verify(head, member)
+        member, parameters = await self._identify(head)
         await self._refuse_stale(member, parameters.get("timestamp") or "")
         await self._access.check_binding(member.caller.system, self._transfers.peer_of(request))
         self._rates.count(member.caller.system)
         return await self._operations[name](Call(request=request, member=member, parameters=parameters))
+
+    async def _identify(self, head: Head) -> tuple[Member, Parameters]:
+        member = await self._members.member(head.system_id)
+        try:
+            return self._verified_as(head, member)
+        except WireError:
+            # A system or secret that was made a moment ago.
+            renewed = await self._members.renewed(head.system_id)
+            if renewed == member:
+                raise
+            return self._verified_as(head, renewed)
+
+    def _verified_as(self, head: Head, member: Member | None) -> tuple[Member, Parameters]:
+        if member is None:
+            raise _unknown(head)
+        return member, self._verify(head, member)
 
     def _verify(self, head: Head, member: Member) -> Parameters:
         # A client that polls sends the very same bytes each time: what was verified of them still holds, as

@@ -32,6 +32,8 @@ from hub.services.adapters import secret_context
 log = structlog.get_logger(__name__)
 
 REMEMBERED_S: Final = 5.0
+AGAIN_AFTER_S: Final = 0.5
+"""A name or secret that is not known may be new: so soon the members are read again for it."""
 SYSTEM_ID: Final = "system_id"
 VALID_AT_ONCE: Final = 2
 
@@ -56,6 +58,7 @@ class SharedSecrets:
         self._secret = secret
         self._members: Mapping[str, Member] = {}
         self._fresh_until = 0.0
+        self._looked_at = 0.0
         self._reading = asyncio.Lock()
         # What was opened stays open while it is valid: opening each anew every few seconds costs more.
         self._opened: dict[bytes, str | None] = {}
@@ -69,13 +72,27 @@ class SharedSecrets:
         if time.monotonic() >= self._fresh_until:
             async with self._reading:
                 if time.monotonic() >= self._fresh_until:
-                    self._members = await self._read()
-                    self._fresh_until = time.monotonic() + REMEMBERED_S
+                    await self._look()
+        return self._members.get(name)
+
+    async def renewed(self, name: str) -> Member | None:
+        """Return the system that goes by this name now: for a call that could not be verified.
+
+        However many such calls come, the members are read at most every `AGAIN_AFTER_S`.
+        """
+        async with self._reading:
+            if time.monotonic() >= self._looked_at + AGAIN_AFTER_S:
+                await self._look()
         return self._members.get(name)
 
     def forget(self) -> None:
         """Read the members anew with the next call."""
         self._fresh_until = 0.0
+
+    async def _look(self) -> None:
+        self._members = await self._read()
+        self._looked_at = time.monotonic()
+        self._fresh_until = self._looked_at + REMEMBERED_S
 
     async def _read(self) -> Mapping[str, Member]:
         async with self._uow.read() as query:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.vxp.stamps import write_stamp
+from hub.services import shared_secrets
 from tests.integration.vxp.conftest import SECRET, Served, serve
 from tests.support import vxp_captured
 from tests.support.hub import A, B
@@ -105,6 +106,17 @@ async def test_the_secret_before_stays_valid_for_its_grace(served: Served) -> No
     assert await served.sdk(A, "khoa-moi").received() == []
     await served.hub.later(days=8)
     refused(await a.call("getReceivedEdocList", {"messagetype": "edoc"}), "15")
+
+
+async def test_a_secret_made_a_moment_ago_counts(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, a = await served.connect("DMS A", A)
+    assert await a.received() == []
+    monkeypatch.setattr(shared_secrets, "REMEMBERED_S", 60.0)
+    monkeypatch.setattr(shared_secrets, "AGAIN_AFTER_S", 0.0)
+    assert await a.received() == []
+    await served.adapters.put_secret("DMS A", "vxp", b"khoa-moi", grace=timedelta(days=7))
+    assert await served.sdk(A, "khoa-moi").received() == []
+    refused(await served.sdk(A, "sai").call("getReceivedEdocList", {"messagetype": "edoc"}), "15")
 
 
 async def test_a_locked_system_is_not_let_in(served: Served) -> None:

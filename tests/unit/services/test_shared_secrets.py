@@ -11,6 +11,7 @@ import pytest
 
 from hub.ports.records import SystemRecord
 from hub.ports.secrets import SecretUnreadable
+from hub.services import shared_secrets
 from hub.services.shared_secrets import SharedSecrets
 
 
@@ -155,3 +156,15 @@ async def test_what_was_opened_is_not_opened_again(tables: Tables, members: Shar
         members.forget()
     assert tables.reads == 3
     assert tables.box.opened == 1
+
+
+async def test_a_system_that_is_new_is_found_by_looking_again_but_not_for_every_call(
+    tables: Tables, members: SharedSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await members.member("system 1") is None
+    tables.add(1, "s")
+    assert await members.renewed("system 1") is None
+    monkeypatch.setattr(shared_secrets, "AGAIN_AFTER_S", 0.0)
+    assert await members.renewed("system 1") is not None
+    assert await members.member("system 1") is not None
+    assert tables.reads == 2
