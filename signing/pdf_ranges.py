@@ -28,6 +28,7 @@ MAX_HASHED: Final = 4 * 1024 * 1024 * 1024
 _NAME: Final = b"/ByteRange"
 _RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,12}(?:\s+\d{1,12}){3})\s*\]")
 _HEX = re.compile(rb"[0-9A-Fa-f\s\0]*\Z")
+_MAC = re.compile(rb"/MAC[ \t\r\n\0]*\Z")
 _BLANK: Final = b" \r\n\t\0\x0c"
 
 
@@ -78,6 +79,8 @@ def _signature(data: bytes, match: re.Match[bytes]) -> RawSignature | None:
     inner = hole[1:-1]
     if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(inner[:64]):
         return None
+    if _MAC.search(data, max(0, first + before - 16), first + before):
+        return None  # a message authentication code of an encrypted file [ISO/TS 32004], no signature
     # The dictionary stands around its hole; a range copied into another object is not this one.
     start = data.rfind(b"obj", max(0, min(before, match.start()) - AROUND), before)
     end = data.find(b"endobj", second, second + AROUND)

@@ -21,6 +21,7 @@ from dataclasses import field as made_by
 from typing import Any
 
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.crypt import AuthStatus
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -86,6 +87,8 @@ class PdfFile:
     signatures: tuple[PdfSignature, ...]
     problem: str | None = None
     encrypted: bool = False
+    excess: int = 0
+    """Signatures beyond the limit, which are not looked at."""
 
 
 def open_pdf(data: bytes, *, reader: PdfFileReader | None = None) -> PdfFile:
@@ -104,12 +107,15 @@ def open_pdf(data: bytes, *, reader: PdfFileReader | None = None) -> PdfFile:
     if reader is not None:
         found = [_settled(reader, data, s) for s in found]
     found.sort(key=lambda s: (s.end, s.revision if s.revision is not None else 1 << 30))
+    # Which ones are left out is not for the file to choose: all of them count as not judged.
+    excess = max(0, len(found) - MAX_SIGNATURES)
     return PdfFile(
         data=data,
         reader=reader,
         signatures=tuple(found[:MAX_SIGNATURES]),
         problem=problem,
         encrypted=encrypted,
+        excess=excess,
     )
 
 
@@ -119,10 +125,10 @@ def _reader(data: bytes) -> tuple[PdfFileReader | None, str | None, bool]:
     try:
         reader = PdfFileReader(io.BytesIO(_readable(data)), strict=False)
         encrypted = bool(reader.encrypted)
-        if encrypted:
-            reader.decrypt("")
+        if encrypted and reader.decrypt("").status is AuthStatus.FAILED:
+            return None, "password", True
     except BROKEN_PDF as error:
-        return None, " ".join(str(error).split())[:120] or type(error).__name__, False
+        return None, " ".join(str(error).split())[:120] or type(error).__name__, encrypted
     return reader, None, encrypted
 
 

@@ -91,6 +91,9 @@ def verify_pdf(
     elif file.problem:
         severity = Severity.INFO if file.signatures else Severity.ERROR
         notes.append(finding(Code.FILE_BROKEN, severity, detail=file.problem))
+    if file.excess:
+        detail = f"{len(file.signatures) + file.excess} signatures"
+        notes.append(finding(Code.LIMIT_EXCEEDED, Severity.WARNING, detail=detail))
     digests = RangeDigests(data)
     store = read_store(file.reader)
     examined = [_isolated(s, _examine(file, s, digests, options, store)) for s in file.signatures]
@@ -99,7 +102,7 @@ def verify_pdf(
             later = [e.signature for e in examined[place + 1 :] if e.intact]
             item.changes = _guarded(item, revisions.judge, item.signature, item.covers, later, item.judgement)
     reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
-    return reports, tuple(notes), bool(file.problem) and not examined
+    return reports, tuple(notes), bool(file.problem) and not file.encrypted and not examined
 
 
 def _guarded(item: Examined, judge: Callable[..., Changes], *arguments: object) -> Changes:

@@ -27,6 +27,7 @@ from signing.report import (
     Severity,
     SignatureReport,
     SubIndication,
+    rank,
     worst,
 )
 from signing.xml_verify import verify_xml
@@ -90,6 +91,11 @@ def verify_bytes(
     except Exception as error:  # noqa: BLE001 - the last line of defence: a verdict, never a traceback
         return _unclear(name, digest, kind, Code.INTERNAL_ERROR, type(error).__name__)
     indication, sub = worst(signatures)
+    if rank(indication) < rank(Indication.INDETERMINATE) and any(
+        f.severity is Severity.WARNING for f in findings
+    ):
+        # Something of the file could not be looked at: neither "passed" nor "no signature" can be said.
+        indication, sub = Indication.INDETERMINATE, SubIndication.CUSTOM
     if refused:
         indication, sub = Indication.TOTAL_FAILED, SubIndication.FORMAT_FAILURE
     return FileReport(

@@ -31,7 +31,7 @@ def _read(read: Any, data: bytes) -> tuple[Any, int | None]:
 
 def _shape(thing: Any) -> Any:
     """Value, type and container of an object and all in it, comparable."""
-    own = (type(thing).__name__, getattr(thing.container_ref, "idnum", None))
+    own: tuple[object, ...] = (type(thing).__name__, getattr(thing.container_ref, "idnum", None))
     if isinstance(thing, generic.StreamObject):
         own += (thing.encoded_data,)
     if isinstance(thing, generic.DictionaryObject):
@@ -47,7 +47,7 @@ def _shape(thing: Any) -> Any:
 
 def _same(data: bytes) -> None:
     ours, end = _read(pdf_tokens.read_object, data)
-    generic.read_object = pdf_tokens._original_object  # type: ignore[assignment]
+    generic.read_object = pdf_tokens._original_object
     try:
         theirs, their_end = _read(pdf_tokens._original_object, data)
     finally:
