@@ -65,12 +65,8 @@ def rules_of(settings: Settings) -> Rules:
 def _push_rules(push: Push) -> PushRules:
     return PushRules(
         places=push.places,
-        retry=RetryPolicy(
-            base=timedelta(seconds=push.retry_base_s), cap=timedelta(seconds=push.retry_cap_s)
-        ),
-        breaker=BreakerPolicy(
-            threshold=push.breaker_failures, cool_down=timedelta(seconds=push.breaker_s)
-        ),
+        retry=RetryPolicy(base=timedelta(seconds=push.retry_base_s), cap=timedelta(seconds=push.retry_cap_s)),
+        breaker=BreakerPolicy(threshold=push.breaker_failures, cool_down=timedelta(seconds=push.breaker_s)),
         unconfirmed_lease=timedelta(seconds=push.unconfirmed_s),
         attempt_most=timedelta(seconds=push.attempt_s),
     )
