@@ -16,12 +16,14 @@ from adapters.simulator.client import Problem
 from adapters.simulator.dms import Letter, SimulatedDms
 from hub.cli.demo.cast import COMMUNE, DISTRICT, ROLES
 from hub.cli.demo.checks import Checks
+from hub.cli.demo.ministry import MINISTRY, MinistryAct
 from hub.cli.demo.scenario import Scenario
 from hub.cli.demo.stage import Stage, set_stage
 from hub.cli.demo.timeline import LiveTimeline
 from hub.config import Settings
 
 LETTER_EVERY_S: Final = 20.0
+TO_THE_MINISTRY: Final = 3
 AFTER_ERROR_S: Final = 2.0
 
 
@@ -29,11 +31,14 @@ async def once(settings: Settings) -> int:
     """Play the scenario and return the exit code: 1 if any step is not as it must be."""
     started = time.monotonic()
     checks = Checks()
-    print("Liên thông – kịch bản thử: xã → huyện → sở, và các trường hợp phải từ chối")
+    print("Liên thông – kịch bản thử: xã → huyện → sở, ra Bộ và về, và các trường hợp phải từ chối")
     async with set_stage(settings) as stage:
         _introduce(stage)
         async with _timeline(stage):
-            await Scenario(stage, checks).perform()
+            scenario = Scenario(stage, checks)
+            await scenario.perform()
+            act = MinistryAct(stage.nation, stage.system(DISTRICT), checks)
+            await act.perform(scenario.steps + 1)
     seconds = time.monotonic() - started
     if checks.failed:
         print(f"\nKHÔNG ĐẠT: {len(checks.failed)} điểm sai, {checks.passed} điểm đúng, {seconds:.1f} s")
@@ -55,6 +60,7 @@ async def forever(settings: Settings) -> int:
         print("\nDòng thời gian (Ctrl-C để dừng; dữ liệu được giữ lại):\n")
         async with _timeline(stage), asyncio.TaskGroup() as group:
             players = [group.create_task(_receive(stage.system(role)), name=role.key) for role in ROLES]
+            players.append(group.create_task(_receive(stage.nation.ministry), name="ministry"))
             players.append(group.create_task(_write_letters(stage), name="letters"))
             await stop.wait()
             for player in players:
@@ -68,6 +74,7 @@ def _introduce(stage: Stage) -> None:
     print(f"Thư mục:   {stage.home}")
     for role in ROLES:
         print(f"{role.system:<22} {role.unit.code:<15} khóa API {stage.keys[role.system]}")
+    print(f"Trục quốc gia (giả lập): {stage.nation.url}, có {MINISTRY.name} {MINISTRY.code}")
     key = stage.keys[DISTRICT.system]
     print(f'Thử:       curl -H "Authorization: Bearer {key}" "{stage.url}/api/v1/inbox"')
 
@@ -105,7 +112,8 @@ async def _write_letters(stage: Stage) -> None:
             number=number,
             subject=f"V/v báo cáo công tác ngày {datetime.now(UTC):%d/%m/%Y}",
             paragraphs=("Đơn vị báo cáo tình hình trong ngày.", "Kính đề nghị quý cơ quan theo dõi."),
-            to=(district.unit,),
+            # Now and then to a ministry too, through the national exchange.
+            to=(district.unit, MINISTRY) if number % TO_THE_MINISTRY == 0 else (district.unit,),
         )
         with suppress(Problem, aiohttp.ClientError, TimeoutError):
             await commune.send(letter, now=datetime.now(UTC))

@@ -36,6 +36,7 @@ class Scenario:
 
     def __init__(self, stage: Stage, checks: Checks) -> None:
         self.checks = checks
+        self.steps = 0
         self.commune = stage.system(COMMUNE)
         self.district = stage.system(DISTRICT)
         self.department = stage.system(DEPARTMENT)
@@ -57,6 +58,7 @@ class Scenario:
             ("Nơi nhận không có trong danh bạ", self._unknown_recipient),
             ("Những gì trục không nhận", self._refusals),
         )
+        self.steps = len(steps)
         for number, (title, action) in enumerate(steps, 1):
             await self.checks.step(number, title, action)
 

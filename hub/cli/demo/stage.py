@@ -20,8 +20,10 @@ import aiohttp
 
 from adapters.simulator.client import HubClient
 from adapters.simulator.dms import SimulatedDms
-from hub.bootstrap import Hub, open_hub, prepare_home, serve_until
+from hub.bootstrap import open_hub, prepare_home
 from hub.cli.demo.cast import ROLES, Role
+from hub.cli.demo.ministry import Nation, open_nation
+from hub.cli.demo.serving import serving
 from hub.config import Settings, load_settings
 from hub.demo_data import binh_duong_csv
 from hub.domain.directory_csv import parse
@@ -40,6 +42,7 @@ class Stage:
     home: Path
     keys: dict[str, str]
     systems: dict[str, SimulatedDms]
+    nation: Nation
 
     def system(self, role: Role) -> SimulatedDms:
         """Return the simulated system of a role."""
@@ -48,12 +51,14 @@ class Stage:
 
 def demo_settings(home: Path | None, port: int | None) -> Settings:
     """Return the settings of the demo: those of any hub, trusting the development PKI."""
-    settings = load_settings(home=home, http_port=port)
+    # The exchange outside is asked every second: nobody wants to wait a minute in a demo.
+    often = {"interval_s": 1, "directory_sync": False}
+    settings = load_settings(home=home, http_port=port, relay=often)
     prepare_home(settings)
     if settings.trust_folder is not None:
         return settings
     pki = DevPki.open_or_create(settings.home / "demo" / "pki")
-    return load_settings(home=home, http_port=port, trust_folder=pki.trust_folder)
+    return load_settings(home=home, http_port=port, trust_folder=pki.trust_folder, relay=often)
 
 
 @asynccontextmanager
@@ -64,7 +69,7 @@ async def set_stage(settings: Settings) -> AsyncIterator[Stage]:
     credentials = {role.key: await asyncio.to_thread(_credentials, pki, role) for role in ROLES}
     async with open_hub(settings) as hub:
         keys = await _register(hub.registry, folder)
-        async with _serving(hub) as url, aiohttp.ClientSession() as session:
+        async with serving(hub) as url, aiohttp.ClientSession() as session:
             systems = {
                 role.key: SimulatedDms(
                     role.unit,
@@ -74,26 +79,14 @@ async def set_stage(settings: Settings) -> AsyncIterator[Stage]:
                 )
                 for role in ROLES
             }
-            yield Stage(url=url, home=settings.home, keys=keys, systems=systems)
+            async with open_nation(settings, hub) as nation:
+                yield Stage(url=url, home=settings.home, keys=keys, systems=systems, nation=nation)
 
 
 def _credentials(pki: DevPki, role: Role) -> tuple[Credential, Credential]:
     unit = role.unit
     person = pki.issue_person(unit.signer, agency_name=unit.name, title=unit.signer_title)
     return person, pki.issue_organisation(unit.name)
-
-
-@asynccontextmanager
-async def _serving(hub: Hub) -> AsyncIterator[str]:
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    async with asyncio.TaskGroup() as group:
-        # An address that cannot be opened ends the group and with it the wait.
-        group.create_task(serve_until(hub, stop, on_ready=ready.set_result), name="serve")
-        try:
-            yield await ready
-        finally:
-            stop.set()
 
 
 async def _register(registry: RegistryService, folder: Path) -> dict[str, str]:
