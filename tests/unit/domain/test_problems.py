@@ -16,13 +16,16 @@ from schemas.messages import CATALOGUE
 STATUSES = {
     400: "not_xml encoding_unsupported body_cut body_empty bad_request",
     401: "unauthenticated key_expired",
-    403: "binding_refused forbidden sender_not_allowed status_not_allowed change_not_allowed",
+    403: (
+        "binding_refused channel_not_bound forbidden sender_not_allowed status_not_allowed change_not_allowed "
+        "relay_sender_is_ours"
+    ),
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
     408: "body_too_slow",
     409: (
         "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended "
-        "redirect_pointless"
+        "redirect_pointless package_not_fetched relay_loop"
     ),
     413: "body_too_large message_too_large",
     415: "media_type_unsupported",
@@ -32,7 +35,8 @@ STATUSES = {
         "attachment_shape_unknown attachment_too_large too_many_attachments too_many_recipients "
         "skeleton_too_large too_deep too_many_elements message_kind_unknown parts_invalid secrecy_mark "
         "digest_mismatch reason_missing status_document_unknown directory_invalid no_relay recipient_unknown "
-        "recipient_locked recipient_retired recipient_has_no_system successor_loop successor_ambiguous"
+        "recipient_locked recipient_retired recipient_has_no_system successor_loop successor_ambiguous "
+        "message_kind_other recipient_not_in_message relay_unreadable"
     ),
     429: "system_busy rate_limited",
     431: "head_too_large",
