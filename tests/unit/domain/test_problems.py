@@ -10,6 +10,7 @@ from hub.domain.problems import PROBLEMS, HubError, Refusal, markdown_table
 from hub.domain.problems_access import ACCESS_PROBLEMS
 from hub.domain.problems_content import CONTENT_PROBLEMS
 from hub.domain.problems_exchange import EXCHANGE_PROBLEMS
+from hub.domain.problems_relay import RELAY_PROBLEMS
 from schemas.messages import CATALOGUE
 
 # Codes that others depend on, with their HTTP status: a change here breaks clients.
@@ -62,7 +63,7 @@ def test_every_refusal_of_the_format_is_a_problem_of_the_hub() -> None:
 
 
 def test_no_code_stands_twice() -> None:
-    listed = [p.code for p in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *ACCESS_PROBLEMS)]
+    listed = [p.code for p in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *RELAY_PROBLEMS, *ACCESS_PROBLEMS)]
     assert len(listed) == len(set(listed)) == len(PROBLEMS)
 
 
