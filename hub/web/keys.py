@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hub.domain.problems import Refusal
 from hub.observability.metrics import Metrics
 from hub.ports.blobs import BlobStore
 from hub.ports.broker import Wakeups
@@ -94,7 +95,11 @@ async def caller_of(request: web.Request) -> Caller:
     Raises Refusal `unauthenticated`, `key_expired`, `binding_refused` or `rate_limited`.
     """
     services = request.app[SERVICES]
-    authorization = request.headers.get("Authorization")
+    given = request.headers.getall("Authorization", [])
+    if len(given) > 1:
+        # Two keys: a proxy and the hub might each believe another one.
+        raise Refusal("bad_request", params={"field": "Authorization"})
+    authorization = given[0] if given else None
     caller = await services.access.authenticate(authorization, services.peers.read(request))
     services.rates.count(caller.system)
     return caller

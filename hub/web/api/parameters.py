@@ -42,6 +42,8 @@ def idempotency_key(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
+    if len(request.headers.getall("Idempotency-Key")) > 1:
+        raise Refusal("bad_request", params={"field": "Idempotency-Key"})
     if not 0 < len(key) <= IDEMPOTENCY_KEY_MAX or not key.isprintable():
         raise Refusal("bad_request", params={"field": "Idempotency-Key"})
     return key
