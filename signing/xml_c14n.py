@@ -117,8 +117,16 @@ def _without(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
     finally:
         for step in reversed(undo):
             step()
-    # Marks alternate: before a subtree, after it.
-    return b"".join(whole.split(mark.encode())[::2])
+    return _cut(whole, mark.encode())
+
+
+def _cut(whole: bytes, mark: bytes) -> bytes:
+    """The bytes less what stands between a first mark and a second, a third and a fourth, and so on."""
+    view, kept, place = memoryview(whole), list[memoryview](), 0
+    while (start := whole.find(mark, place)) >= 0:
+        kept.append(view[place:start])
+        place = whole.index(mark, start + len(mark)) + len(mark)
+    return b"".join([*kept, view[place:]])
 
 
 def _mark(element: etree._Element, mark: str) -> Callable[[], None]:

@@ -168,8 +168,12 @@ class Identifiers:
         if _has_character_references(self._data):
             self._data = None
             return False
-        raw = name.encode()
-        return self._data.count(b'"' + raw + b'"') + self._data.count(b"'" + raw + b"'") == 1
+        raw, seen, place = name.encode(), 0, 0
+        while (place := self._data.find(raw, place)) >= 0 and seen < 2:
+            quote = self._data[place - 1 : place]
+            seen += quote in {b'"', b"'"} and self._data.startswith(quote, place + len(raw))
+            place += 1
+        return seen == 1
 
     @functools.cached_property
     def _found(self) -> dict[str, list[etree._Element]]:
