@@ -1,9 +1,10 @@
 """OCSP: making a request, and what a response is worth [RFC 6960, RFC 9654].
 
 A response counts if it is about this certificate of this issuer, every critical extension is understood, and
-its signer is authorised: the issuer's own key; a responder that the issuer's key certified for OCSP signing,
-valid when the response was made; or a responder that the administrator trusts for it. A responder's own
-certificate may be revoked like any other: unless it carries ocsp-nocheck, lists at hand are asked.
+its signer is authorised: the issuer's own key; a responder certified for OCSP signing by the issuer's key or
+by an authority above it on the path, valid when the response was made; or a responder that the administrator
+trusts for it. A responder's own certificate may be revoked like any other: unless it carries ocsp-nocheck,
+lists at hand are asked.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ MAX_CERTIFICATES: Final = 8
 NONCE_BYTES: Final = 32
 _UNDERSTOOD: Final = frozenset({"nonce", "archive_cutoff", "extended_revoke"})
 Judge = Callable[[x509.Certificate], bool]
+RevocationJudge = Callable[[x509.Certificate, x509.Certificate], bool]
 
 
-def _never(_certificate: x509.Certificate) -> bool:
+def _never(*_certificates: x509.Certificate) -> bool:
     return False
 
 
@@ -38,11 +40,13 @@ def _never(_certificate: x509.Certificate) -> bool:
 class ResponderRules:
     """Whom to believe beside the issuer, and what not.
 
-    `trusted`: whether the administrator trusts this responder; `revoked`: whether lists at hand revoke it.
+    `trusted`: whether the administrator trusts this responder; `revoked`: whether lists at hand revoke it, by
+    its issuer; `above`: the authorities above the issuer, up to the anchor, whose word binds the issuer.
     """
 
     trusted: Judge = _never
-    revoked: Judge = _never
+    revoked: RevocationJudge = _never
+    above: tuple[x509.Certificate, ...] = ()
     refused_digests: frozenset[str] = frozenset()
 
 
@@ -194,7 +198,8 @@ def _delegation_problem(
     responder: x509.Certificate, issuer: x509.Certificate, produced: datetime | None, rules: ResponderRules
 ) -> str:
     usage, may = responder.extended_key_usage_value, responder.key_usage_value
-    if usage is None or "ocsp_signing" not in usage.native or not is_signed_by(responder, issuer):
+    by = next((a for a in (issuer, *rules.above) if is_signed_by(responder, a)), None)
+    if usage is None or "ocsp_signing" not in usage.native or by is None:
         return "the responder is not authorised"
     if may is not None and not {"digital_signature", "non_repudiation"} & set(may.native):
         return "the responder is not authorised"
@@ -203,7 +208,7 @@ def _delegation_problem(
         return "the responder's certificate cannot be read"
     if not not_before - TOLERANCE <= produced <= not_after + TOLERANCE:
         return "the responder's certificate was not valid"
-    if responder.ocsp_no_check_value is None and rules.revoked(responder):
+    if responder.ocsp_no_check_value is None and rules.revoked(responder, by):
         return "the responder's certificate is revoked"
     return ""
 

@@ -105,8 +105,9 @@ def _not_revoked(
     outcome: PathOutcome, shown_at: datetime, judgement: Judgement, checker: RevocationChecker
 ) -> bool:
     reasons: list[str] = []
-    for child, issuer in itertools.pairwise(outcome.path):
-        said = checker.check(child, issuer, at=shown_at, old_allowed=bool(outcome.detail))
+    for place, (child, issuer) in enumerate(itertools.pairwise(outcome.path)):
+        above, old_allowed = outcome.path[place + 2 :], bool(outcome.detail)
+        said = checker.check(child, issuer, at=shown_at, above=above, old_allowed=old_allowed)
         if said.status is Revocation.REVOKED and said.since is not None and said.since <= shown_at:
             judgement.note(Code.TIMESTAMP_REVOKED, date=said.since.strftime("%d/%m/%Y"))
             return False

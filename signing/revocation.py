@@ -6,7 +6,7 @@ reasons. How answers are weighed: `signing.revocation_answers`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from asn1crypto import x509
@@ -43,16 +43,25 @@ class RevocationChecker:
         issuer: x509.Certificate,
         *,
         at: datetime,
+        above: Sequence[x509.Certificate] = (),
         old_allowed: bool = True,
     ) -> RevocationOutcome:
-        """What is known about the moment `at`; without `old_allowed` answers signed with old digests do not
-        count.
+        """What is known about the moment `at`.
+
+        `above` are the authorities over the issuer. Without `old_allowed` answers signed with old digests do
+        not count.
         """
         refused = frozenset() if old_allowed else self._old
         not_after = validity(certificate)[1]
         answers: list[RevocationAnswer] = []
         outcome = conclude(answers, at=at)
-        for group in self._groups(certificate, issuer, at, refused):
+        rules = ocsp.ResponderRules(
+            trusted=self._trusted or (lambda _: False),
+            revoked=self.revokes,
+            above=tuple(above),
+            refused_digests=refused,
+        )
+        for group in self._groups(certificate, issuer, at, rules):
             for said in group:
                 answers.append(said)
                 outcome = conclude(answers, at=at, not_after=not_after)
@@ -63,17 +72,19 @@ class RevocationChecker:
         return outcome
 
     def _groups(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, refused: frozenset[str]
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: datetime,
+        rules: ocsp.ResponderRules,
     ) -> Iterator[Iterable[RevocationAnswer]]:
-        rules = ocsp.ResponderRules(
-            trusted=self._trusted or (lambda _: False),
-            revoked=self.revokes(issuer),
-            refused_digests=refused,
-        )
         yield self._at_hand(certificate, issuer, rules)
         if self._session is not None:
-            yield self._session.ask_responders(certificate, issuer, at=at, rules=rules)
-            yield self._session.ask_lists(certificate, issuer, at=at, refused=refused)
+            # One by one: whoever is not needed any more is not asked.
+            for said in self._session.ask_responders(certificate, issuer, at=at, rules=rules):
+                yield (said,)
+            for said in self._session.ask_lists(certificate, issuer, at=at, refused=rules.refused_digests):
+                yield (said,)
 
     def _at_hand(
         self, certificate: x509.Certificate, issuer: x509.Certificate, rules: ocsp.ResponderRules
@@ -87,14 +98,10 @@ class RevocationChecker:
             if said is not None:
                 yield said
 
-    def revokes(self, issuer: x509.Certificate) -> ocsp.Judge:
+    def revokes(self, responder: x509.Certificate, issuer: x509.Certificate) -> bool:
         """Whether a list at hand revokes a responder of this issuer."""
-
-        def judge(responder: x509.Certificate) -> bool:
-            said = (held.answer(responder, issuer) for held in self._lists)
-            return any(a is not None and (a.status is Revocation.REVOKED or a.on_hold) for a in said)
-
-        return judge
+        said = (held.answer(responder, issuer) for held in self._lists)
+        return any(a is not None and (a.status is Revocation.REVOKED or a.on_hold) for a in said)
 
 
 def check(

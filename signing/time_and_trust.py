@@ -7,7 +7,6 @@ a note, by policy, and never a failure.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -246,12 +245,12 @@ def _judge_revocation(case: _Case, outcome: PathOutcome) -> Revocation:
     if len(path) < 2:
         return Revocation.NOT_CHECKED
     old_allowed = bool(outcome.detail)
-    said = case.checker.check(path[0], path[1], at=case.moment, old_allowed=old_allowed)
+    said = case.checker.check(path[0], path[1], at=case.moment, above=path[2:], old_allowed=old_allowed)
     status = _judge_signer_status(case, path[0], said)
     if status is Revocation.REVOKED:
         return status
-    for child, issuer in itertools.pairwise(path[1:]):
-        if _is_ca_revoked(case, child, issuer, old_allowed=old_allowed):
+    for place in range(1, len(path) - 1):
+        if _is_ca_revoked(case, path[place:], old_allowed=old_allowed):
             return Revocation.REVOKED
     return status
 
@@ -285,10 +284,9 @@ def _judge_unknown(case: _Case, signer: x509.Certificate, reasons: Sequence[str]
         case.judgement.note(Code.REVOCATION_UNKNOWN, detail=detail)
 
 
-def _is_ca_revoked(
-    case: _Case, child: x509.Certificate, issuer: x509.Certificate, *, old_allowed: bool
-) -> bool:
-    said = case.checker.check(child, issuer, at=case.moment, old_allowed=old_allowed)
+def _is_ca_revoked(case: _Case, path: Sequence[x509.Certificate], *, old_allowed: bool) -> bool:
+    child, issuer, *above = path
+    said = case.checker.check(child, issuer, at=case.moment, above=above, old_allowed=old_allowed)
     name = common_name(child)
     if said.status is Revocation.REVOKED and said.since is not None:
         if case.is_proven and case.moment < said.since:

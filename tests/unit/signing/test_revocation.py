@@ -332,8 +332,17 @@ def test_a_revoked_responder_answers_nothing_unless_its_certificate_says_not_to_
     free = Holder("OCSP", CA, extensions=(OCSP_USE, x509.OCSPNoCheck()))
     lists = (RevocationList(_list(_revoking(plain, free))),)
     for responder, expected in ((plain, UNKNOWN), (free, GOOD)):
-        rules = ocsp.ResponderRules(revoked=RevocationChecker(lists=lists).revokes(CA.parsed))
+        rules = ocsp.ResponderRules(revoked=RevocationChecker(lists=lists).revokes)
         assert _asked(_response(responder), rules=rules).status is expected
+
+
+def test_a_responder_of_the_root_answers_for_the_sub_ca() -> None:
+    root = Holder("Root", ca=True)
+    responder = Holder("OCSP", root, extensions=(OCSP_USE,))
+    assert _asked(_response(responder)).status is UNKNOWN
+    assert _asked(_response(responder), rules=ocsp.ResponderRules(above=(root.parsed,))).status is GOOD
+    plain = _response(Holder("Web", root))
+    assert _asked(plain, rules=ocsp.ResponderRules(above=(root.parsed,))).status is UNKNOWN
 
 
 def test_a_responder_that_the_administrator_trusts_answers_for_any_issuer() -> None:
