@@ -18,8 +18,8 @@ STATUSES = {
     400: "not_xml encoding_unsupported body_cut body_empty bad_request",
     401: "unauthenticated key_expired",
     403: (
-        "binding_refused channel_not_bound forbidden sender_not_allowed status_not_allowed change_not_allowed "
-        "relay_sender_is_ours"
+        "binding_refused channel_not_bound forbidden sender_not_allowed status_not_allowed "
+        "change_not_allowed relay_sender_is_ours"
     ),
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
