@@ -41,6 +41,7 @@ IN_A_ROW_MOST: Final = 3
 OWED_MOST: Final = 500
 RELEASED_MOST: Final = 100
 KEY_ID: Final = "relay"
+DIRECTORY_AGAIN: Final = timedelta(hours=1)
 NOT_TAKEN: Final = "word_refused_"
 _TEXT: Final = {
     Word.FAIL: "Goi tin khong hop le",
@@ -115,16 +116,25 @@ class RelayRounds:
     async def _afterwards(
         self, exchange: NationalExchange, caller: Caller, state: RelayState, done: Round
     ) -> None:
-        try:
-            await self._tell_owed(exchange, caller, done)
-            if state.sent_due_at <= state.now:
+        # Mail is what counts: an exchange that will not tell these is none the worse for it.
+        await self._tell_owed(exchange, caller, done)
+        if state.sent_due_at <= state.now:
+            try:
                 await self._follow_sent(exchange, state)
-            every = self._rules.directory_every
-            if every is not None and state.directory_due_at <= state.now:
+            except ExchangeError as error:
+                log.warning("exchange_sent_list_unread", system=caller.system.name, code=error.code)
+                async with self._uow.begin() as tx:
+                    await tx.relay.sent_looked(state, self._rules.sent_every)
+        every = self._rules.directory_every
+        if every is not None and state.directory_due_at <= state.now:
+            try:
                 await self._directory.sync(exchange, state.system_id, every=every)
-        except ExchangeError as error:
-            done.error = error.code
-            log.warning("exchange_not_answered", system=caller.system.name, code=error.code, text=error.text)
+            except ExchangeError as error:
+                log.warning("national_directory_unread", system=caller.system.name, code=error.code)
+                note = f"unread: {error.code}"
+                async with self._uow.begin() as tx:
+                    again = min(every, DIRECTORY_AGAIN)
+                    await tx.relay.directory_looked(state.system_id, again, note=note, done=False)
 
     async def _take_all(
         self, exchange: NationalExchange, caller: Caller, listed: tuple[Package, ...], done: Round

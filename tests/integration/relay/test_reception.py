@@ -334,6 +334,22 @@ async def test_a_held_package_that_is_listed_on_is_left_alone(station: Station, 
     assert station.exchange.fetched == ["p1"]
 
 
+async def test_an_exchange_without_a_sent_list_still_brings_mail(
+    station: Station, dms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(_kind: MessageType) -> Any:
+        raise ExchangeRefused("20")
+
+    monkeypatch.setattr(station.exchange, "sent", unknown)
+    for name in ("p1", "p2", "p3"):
+        station.exchange.put(letter(MINISTRY, [A], number=name), name=name)
+        await station.poll(hours=1)
+    assert len(await dms.inbox()) == 3
+    (view,) = await station.desk.status()
+    assert view.state is not None
+    assert view.state.failures == 0
+
+
 async def test_silence_is_alarmed_once_and_ends_with_mail(station: Station, dms: Any) -> None:
     await station.poll()
     await station.poll(hours=25)
