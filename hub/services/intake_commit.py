@@ -211,7 +211,8 @@ class IntakeCommit:
         asked = {each.delivery.id: each for each in plan.reference.asked}
         rows = await tx.deliveries.lock_many(asked) if asked else ()
         # A recall (13), or an update that drops a recipient, of what has not left the hub: it is withdrawn.
-        taken_back = withdrawable(row for row in rows if asked[row.id].take_back)
+        wanted_back = [row for row in rows if asked[row.id].take_back]
+        taken_back = withdrawable(wanted_back, of_document=await _all_of(tx, wanted_back))
         withdrawn = await self._withdraw(tx, plan, taken_back)
         gone = {row.id for row in taken_back}
         moved, effects = effects_of(
@@ -329,6 +330,13 @@ class IntakeCommit:
         jws = self._sealer.seal(body).encode()
         # Kept and sent exactly so: the readable receipt and the seal over its canonical bytes.
         return b'{"jws":"' + jws + b'","receipt":' + body + b"}"
+
+
+async def _all_of(tx: Transaction, rows: Sequence[DeliveryRecord]) -> list[DeliveryRecord]:
+    found: list[DeliveryRecord] = []
+    for document_id in dict.fromkeys(row.document_id for row in rows):
+        found += await tx.deliveries.of_document(document_id)
+    return found
 
 
 def _document_key(facts: Facts, from_unit: str) -> DocumentKey | None:

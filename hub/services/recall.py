@@ -89,9 +89,10 @@ class RecallService:
     async def _withdraw(self, document: DocumentRecord, wanted: set[UUID], reason: str) -> set[UUID]:
         # One transaction under the rows' locks: nobody can lease what is being withdrawn.
         async with self._kit.uow.begin() as tx:
-            rows = [d for d in await tx.deliveries.lock_of_document(document.id) if d.id in wanted]
+            all_rows = await tx.deliveries.lock_of_document(document.id)
+            rows = [d for d in all_rows if d.id in wanted]
             already = {d.id for d in rows if d.state is DeliveryState.WITHDRAWN}
-            open_rows = withdrawable(rows)
+            open_rows = withdrawable(rows, of_document=all_rows)
             now = await tx.deliveries.hub_time()
             await tx.record(withdraw(self._kit, document, open_rows, reason=reason.strip(), now=now))
         return already | {d.id for d in open_rows}

@@ -17,9 +17,20 @@ from hub.services.evidence import withdrawal
 from hub.services.kit import Kit
 
 
-def withdrawable(rows: Iterable[DeliveryRecord]) -> list[DeliveryRecord]:
-    """Return the deliveries whose body has surely not left: a lease counts as having left."""
-    return [row for row in rows if may_withdraw(row.state, body_may_have_left=row.lease_token > 0)]
+def withdrawable(
+    rows: Iterable[DeliveryRecord], *, of_document: Iterable[DeliveryRecord]
+) -> list[DeliveryRecord]:
+    """Return the deliveries whose body has surely not left: a lease counts as having left.
+
+    `of_document` are all deliveries of the documents concerned. A system that took the document for one of
+    its units has it for all of them: a connection centre serves every unit named in it from one package.
+    """
+    have_it = {(d.document_id, d.system_id) for d in of_document if d.lease_token > 0}
+    return [
+        row
+        for row in rows
+        if may_withdraw(row.state, body_may_have_left=(row.document_id, row.system_id) in have_it)
+    ]
 
 
 def withdraw(

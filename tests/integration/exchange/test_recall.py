@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.hub import A, Answer, B, C, HubUnderTest, Peer
+from tests.support.hub import B_SECOND, A, Answer, B, C, HubUnderTest, Peer
 from tests.support.messages import letter, status
 
 AT = "2026-11-02T02:00:00Z"
@@ -130,3 +130,13 @@ async def test_who_never_saw_a_document_is_not_asked_for_it(hub: HubUnderTest, a
     await a.accepted(status(A, "13", about=(A, 5), to=B, text="gửi nhầm"))
     await hub.settle()
     assert await b.inbox() == []
+
+
+async def test_what_a_system_has_taken_for_one_unit_has_left_for_its_others_too(
+    hub: HubUnderTest, a: Peer, b: Peer
+) -> None:
+    sent = await a.accepted(letter(A, [B, B_SECOND]))
+    await hub.settle()
+    first = next(o for o in await b.inbox() if o["unit"] == B)
+    await b.take(str(first["delivery_id"]))
+    assert results(await recall(a, sent.document_id)) == {B: "asked", B_SECOND: "asked"}
