@@ -77,6 +77,15 @@ def sign_xml_told(
     data: bytes, credential: Credential, *, now: datetime, options: XmlSignatureOptions | None = None
 ) -> Signed:
     """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
+    made = make_signature(data, credential, now=now, options=options)
+    _look_again(made.data)
+    return made
+
+
+def make_signature(
+    data: bytes, credential: Credential, *, now: datetime, options: XmlSignatureOptions | None = None
+) -> Signed:
+    """The signed XML before the second look that must precede handing it out."""
     chosen = options or XmlSignatureOptions()
     name = secrets.token_hex(16)
     signature = _endesive_compat.signature_skeleton(name=name, now=now)
@@ -97,7 +106,6 @@ def sign_xml_told(
         _reference(signature, uri=f"#Object_{name}", transforms=(BASE64,), over=data)
         findings = _sign(signature, credential, chosen.timestamps)
         made = etree.tostring(signature, xml_declaration=True, encoding="UTF-8")
-    _look_again(made)
     return Signed(data=made, findings=findings)
 
 

@@ -117,13 +117,14 @@ def _without(nodes: NodeSet, how: Method, *, comments: bool) -> bytes:
     finally:
         for step in reversed(undo):
             step()
-    return _cut(whole, mark.encode())
+    return _cut(whole, mark.encode(), len(outer))
 
 
-def _cut(whole: bytes, mark: bytes) -> bytes:
+def _cut(whole: bytes, mark: bytes, times: int) -> bytes:
     """The bytes less what stands between a first mark and a second, a third and a fourth, and so on."""
     view, kept, place = memoryview(whole), list[memoryview](), 0
-    while (start := whole.find(mark, place)) >= 0:
+    for _ in range(times):
+        start = whole.index(mark, place)
         kept.append(view[place:start])
         place = whole.index(mark, start + len(mark)) + len(mark)
     return b"".join([*kept, view[place:]])

@@ -77,9 +77,11 @@ def _argument(parameter: TyperArgument) -> str:
     return shown if parameter.required else f"[{shown}]"
 
 
-def _walk(prefix: str, group: TyperGroup) -> Iterator[tuple[str, typer.core.TyperCommand]]:
+def _walk(prefix: str, group: TyperGroup) -> Iterator[tuple[str, typer.core.TyperCommand | TyperGroup]]:
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                yield f"{prefix} {name}", command
             yield from _walk(f"{prefix} {name}", command)
         else:
             assert isinstance(command, typer.core.TyperCommand)
