@@ -33,6 +33,9 @@ class Metrics:
     def __init__(self, *, version: str) -> None:
         """Register everything, so that a metric without events reads 0 and is not absent."""
         self.registry = registry = CollectorRegistry()
+        # Labels have few values by design: these stay small.
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._request_seconds: dict[str, Histogram] = {}
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
@@ -95,6 +98,20 @@ class Metrics:
         self.events_behind = gauge("events_behind", "Numbered events that outsiders were not told yet.")
         self.storage_free_bytes = gauge("storage_free_bytes", "Free space where documents lie.")
         self.storage_total_bytes = gauge("storage_total_bytes", "All space where documents lie.")
+
+    def count_request(self, method: str, route: str, status: int) -> None:
+        """Count a request answered; the child of its labels is looked up once."""
+        child = self._requests.get((method, route, status))
+        if child is None:
+            child = self._requests[method, route, status] = self.requests.labels(method, route, status)
+        child.inc()
+
+    def time_request(self, route: str, seconds: float) -> None:
+        """Note how long an answer took."""
+        child = self._request_seconds.get(route)
+        if child is None:
+            child = self._request_seconds[route] = self.request_seconds.labels(route)
+        child.observe(seconds)
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text form (`CONTENT_TYPE`)."""

@@ -48,6 +48,9 @@ class OutboxPump:
         self._resting = {topic: until for topic, until in self._resting.items() if until > now}
         async with self._uow.begin() as tx:
             rows = await tx.outbox.take(BATCH, without=tuple(self._resting))
+            if not rows and self._resting:
+                # Nobody is held up by trying again.
+                rows = await tx.outbox.take(BATCH)
             if not rows:
                 return 0
             inboxes = {row.hint.ref for row in rows if row.hint.topic == INBOX_TOPIC}

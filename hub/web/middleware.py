@@ -6,6 +6,7 @@ a library's message reaches the client.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -63,11 +64,13 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _observe(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
     route = _route_of(request)
     metrics = request.app[SERVICES].metrics
-    metrics.requests.labels(request.method, route, response.status).inc()
+    metrics.count_request(request.method, route, response.status)
     # A call that waits for an inbox takes as long as it was asked to.
     if "wait" not in request.query:
-        metrics.request_seconds.labels(route).observe(seconds)
-    log.debug("call", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 1))
+        metrics.time_request(route, seconds)
+    if log.is_enabled_for(logging.DEBUG):
+        ms = round(seconds * 1000, 1)
+        log.debug("call", method=request.method, route=route, status=response.status, ms=ms)
 
 
 async def _answer(request: web.Request, handler: Handler, trace_id: str) -> web.StreamResponse:

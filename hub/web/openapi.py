@@ -20,6 +20,7 @@ _COMMON: Final = (
     "unauthenticated",
     "key_expired",
     "binding_refused",
+    "rate_limited",
     "bad_request",
     "internal_error",
     "database_unavailable",

@@ -27,10 +27,12 @@ from hub.web.models import (
     RenewRequest,
     TokenRequest,
 )
-from hub.web.responses import json_response, send_stream
+from hub.web.responses import json_response, send_stream, stored_json
 
 # A wake-up may be lost with a broken connection: so often a waiting call looks by itself.
 LOOK_AGAIN_S: Final = 5.0
+# The answer to most polls: made once.
+NOTHING: Final = InboxPage(deliveries=[]).model_dump_json().encode()
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -47,6 +49,7 @@ async def inbox(request: web.Request) -> web.Response:
     offers = await _offers(request, caller, unit_id, limit, wait)
     if not offers and not wait:
         rates.polled_in_vain(caller.system_id)
+        return stored_json(NOTHING)
     return json_response(InboxPage(deliveries=[views.offered(o) for o in offers]))
 
 
@@ -62,6 +65,8 @@ async def _offers(
     request: web.Request, caller: Caller, unit_id: str | None, limit: int, wait: int
 ) -> tuple[Offer, ...]:
     services, stopping = request.app[SERVICES], request.app[STOPPING]
+    if not wait:
+        return await services.inbox.offers(caller, unit_id=unit_id, limit=limit)
     ends = asyncio.get_running_loop().time() + wait
     # Subscribed before the first look: what comes in between rings the bell.
     wakeup = services.wakeups.subscribe(caller.system_id)
