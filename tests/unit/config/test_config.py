@@ -44,6 +44,8 @@ def test_limits_are_those_of_the_design() -> None:
         "elements": 50_000,
         "intake_per_node": 32,
         "intake_per_system": 4,
+        "calls_per_minute": 60_000,
+        "empty_polls_per_minute": 3_000,
         "min_rate_bytes": 10 * 1024,
         "min_rate_window_s": 30,
         "request_s": 600,
