@@ -32,8 +32,10 @@ import structlog
 from hub.domain.ids import normalise_code
 from hub.domain.problems import HubError, Refusal
 from hub.domain.retry import DEFAULT_RETRY
+from hub.ports.blobs import BlobStoreError
 from hub.ports.national import ExchangeError, MessageType, NationalExchange, Package, Word
 from hub.ports.relay import PackageRecord, PackageState
+from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.intake import IntakeService
@@ -49,6 +51,7 @@ READ_BYTES: Final = 262_144
 READINGS_MOST: Final = 3
 SECRECY: Final = "secrecy_mark"
 LOOP: Final = "relay_loop"
+FAULT: Final = "hub_fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,12 @@ class Reception:
         spool = await self._blobs.new_spool()
         try:
             outcome = await self._taken(exchange, caller, record, spool)
+        except (DatabaseUnavailable, CommitUnknown, BlobStoreError):
+            raise
+        except Exception:
+            # One package that brings out a fault of ours must not keep the others from coming.
+            log.exception("package_fault", package=record.package_id)
+            outcome = replace(record, state=PackageState.WAITING, code=FAULT)
         finally:
             await self._blobs.drop_spool(spool)
         await self._write(outcome)

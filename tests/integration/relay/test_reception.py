@@ -12,6 +12,8 @@ import pytest
 from hub.ports.national import ExchangeRefused, ExchangeUnavailable, MessageType, Package, Word
 from hub.ports.relay import PackageState
 from hub.services.registry import RegistryError
+from hub.services.relay import Reception
+from hub.services.relay_content import content_digest
 from hub.services.relay_desk import RelayDesk
 from hub.storage.unit_of_work import PgUnitOfWork
 from tests.support.hub import B_NEW, LOCKED, A, B, HubUnderTest, hub_on
@@ -348,6 +350,49 @@ async def test_an_exchange_without_a_sent_list_still_brings_mail(
     (view,) = await station.desk.status()
     assert view.state is not None
     assert view.state.failures == 0
+
+
+async def test_a_node_that_dies_after_the_commit_leaves_a_letter_that_is_known(
+    station: Station, dms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = letter(MINISTRY, [A])
+    station.exchange.put(body)
+
+    async def dies(*_: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reception, "_write", dies)
+        with pytest.raises(ExceptionGroup):
+            await station.poll()
+    assert await station.package() == {}
+    assert station.exchange.told == []
+    # The exchange writes it anew for the next node.
+    station.exchange.put(with_hop(body, NATION))
+    await station.poll(minutes=5)
+    assert station.exchange.told == [("p1", "done")]
+    assert await station.hub.count("document") == 1
+    assert len(await dms.inbox()) == 1
+
+
+async def test_a_package_that_brings_out_a_fault_of_ours_keeps_no_other_from_coming(
+    station: Station, dms: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = content_digest
+
+    def broken(received: Any) -> bytes:
+        if b"so 1" in received.path.read_bytes():
+            raise RuntimeError("a bug")
+        return digest(received)
+
+    monkeypatch.setattr("hub.services.intake.content_digest", broken)
+    station.exchange.put(letter(MINISTRY, [A], number=1, subject="so 1"), name="p1")
+    station.exchange.put(letter(MINISTRY, [A], number=2, subject="so 2"), name="p2")
+    await station.poll()
+    assert station.exchange.told == [("p2", "done")]
+    package = await station.package("p1")
+    assert (package["state"], package["code"]) == ("waiting", "hub_fault")
+    assert len(await dms.inbox()) == 1
 
 
 async def test_silence_is_alarmed_once_and_ends_with_mail(station: Station, dms: Any) -> None:
