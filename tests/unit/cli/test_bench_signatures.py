@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from hub.cli.bench_signatures import Case, Figure, Target, measure, xml_floor
+from hub.cli.bench_signatures import Case, Figure, Target, measure
+from hub.cli.signature_cases import xml_floor
 
 
 def test_limit_and_operation_take_turns_and_the_first_round_does_not_count() -> None:
