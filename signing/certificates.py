@@ -7,7 +7,9 @@ read as the unsigned number it was meant to be.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from asn1crypto import cms, pem, x509
@@ -188,13 +190,22 @@ def describe(certificate: x509.Certificate) -> CertificateInfo:
 def _described(der: bytes) -> CertificateInfo:
     certificate = x509.Certificate.load(der)
     not_before, not_after = validity(certificate)
+    parts = name_parts(certificate["tbs_certificate"]["subject"])
     return CertificateInfo(
         subject=name_text(certificate["tbs_certificate"]["subject"]),
         issuer=name_text(certificate["tbs_certificate"]["issuer"]),
         serial=f"{serial_number(certificate):x}",
         not_before=not_before,
         not_after=not_after,
+        sha256=hashlib.sha256(der).hexdigest(),
+        common_name=_last(parts, "common_name"),
+        organisation=_last(parts, "organization_name"),
     )
+
+
+def _last(parts: Mapping[str, list[str]], name: str) -> str:
+    found = parts.get(name, [])
+    return found[-1] if found else ""
 
 
 def kind(certificate: x509.Certificate) -> CertificateKind:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +21,7 @@ from signing.online import OnlineRules, OnlineSource
 from signing.options import VerifyOptions
 from signing.policy_file import load_policy
 from signing.report import FileReport, Indication, SignatureReport
+from signing.report_etsi import to_etsi
 from signing.report_json import instant, mask_personal, to_json
 from signing.trust import TrustStore
 from signing.verify import verify_file
@@ -42,9 +43,18 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     out: TextIO,
     err: TextIO,
     online: OnlineRules | None = None,
+    as_etsi: bool = False,
+    pdf: Path | None = None,
 ) -> int:
-    """Verify, print, and say how it went; `online` lets authorities be asked over the network."""
+    """Verify, print, and say how it went; `online` lets authorities be asked over the network.
+
+    `as_etsi` prints ETSI TS 119 102-2 XML, `pdf` writes the printable report: both of one file alone.
+    """
     try:
+        if (as_etsi or pdf is not None) and len(files) > 1:
+            raise UsageError("--etsi and --pdf want one file", code="one_file")
+        if as_etsi and as_json:
+            raise UsageError("--etsi and --json exclude each other", code="options_conflict")
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
         if online is not None:
             options = replace(options, online=OnlineSource(online))
@@ -54,17 +64,34 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
         print(f"lienthong verify: {error} [{error.code}]", file=err)
         return UNUSABLE
     reports = [verify_file(path, name=str(path), options=options) for path in files]
-    if as_json:
+    if as_etsi:
+        print(to_etsi(reports[0], at=datetime.now(UTC), show_personal=show_personal).decode(), file=out)
+    elif as_json:
         document = [to_json(r, show_personal=show_personal) for r in reports]
         print(json.dumps(document, ensure_ascii=False, indent=2), file=out)
     else:
         for report in reports:
             _print(report, out, show_personal=show_personal)
+    if pdf is not None and not _written(reports[0], files[0], pdf, show_personal=show_personal):
+        print(f"lienthong verify: không ghi được {pdf} / cannot write it [pdf_not_written]", file=err)
+        return UNUSABLE
     for report in reports:
         for item in report.findings:
             if item.code in _UNEXAMINED:
                 print(f"{report.file}: {item.vi} [{item.code}]", file=err)
     return max((exit_code(r) for r in reports), key=(PASSED, UNCERTAIN, FAILED, UNUSABLE).index)
+
+
+def _written(report: FileReport, source: Path, out: Path, *, show_personal: bool) -> bool:
+    # What draws is large: no other use of the command should pay for those imports.
+    from signing.report_pdf import print_report  # noqa: PLC0415
+
+    made = print_report(report, source=source, at=datetime.now(UTC), show_personal=show_personal)
+    try:
+        out.write_bytes(made)
+    except OSError:
+        return False
+    return True
 
 
 def exit_code(report: FileReport) -> int:

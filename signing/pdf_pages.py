@@ -59,6 +59,11 @@ class PageViewer:
         self._documents.clear()
         self._images.clear()
 
+    def picture(self, end: int, number: int) -> Image.Image | None:
+        """A page (from 1) of the revision that ends at `end`, in colour; None if there is no such page."""
+        document = self._document(end)
+        return self._drawn(document[number - 1]) if 0 < number <= len(document) else None
+
     def compare(
         self,
         end: int,
@@ -132,13 +137,17 @@ class PageViewer:
 
     def _image(self, end: int, number: int) -> Image.Image:
         if (end, number) not in self._images:
-            page = self._document(end)[number - 1]
-            width, height = page.get_size()
-            scale = min(SCALE, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
-            bitmap = page.render(scale=scale, grayscale=False, may_draw_forms=True)
-            self._images[(end, number)] = bitmap.to_pil().convert("RGB").convert("L")
-            page.close()
+            self._images[(end, number)] = self._drawn(self._document(end)[number - 1]).convert("L")
         return self._images[(end, number)]
+
+    @staticmethod
+    def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
+        width, height = page.get_size()
+        scale = min(SCALE, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+        bitmap = page.render(scale=scale, grayscale=False, may_draw_forms=True)
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        page.close()
+        return picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,13 +151,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateInfo:
-    """The signer's certificate as people name it."""
+    """The signer's certificate as people name it, and its SHA-256 (hex), by which it is told from all others."""
 
     subject: str
     issuer: str
     serial: str
     not_before: datetime | None
     not_after: datetime | None
+    sha256: str = ""
+    common_name: str = ""
+    organisation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +175,10 @@ class TimestampReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureReport:
-    """Everything that is known of one signature."""
+    """Everything that is known of one signature; `attachment` names the file inside a message it is in."""
 
     id: str
+    attachment: str | None = None
     field: str | None = None
     format: str = "unknown"
     role: Role = Role.UNKNOWN

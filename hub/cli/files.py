@@ -50,6 +50,8 @@ def verify(
         bool, typer.Option("--online/--offline", help="Hỏi CA qua mạng (OCSP, CRL, CA trung gian).")
     ] = False,
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Không che số định danh.")] = False,
+    as_etsi: Annotated[bool, typer.Option("--etsi", help="In báo cáo XML theo ETSI TS 119 102-2.")] = False,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="Ghi báo cáo PDF để in ra tệp này.")] = None,
 ) -> None:
     """Kiểm tra chữ ký số: 0 hợp lệ, 1 không hợp lệ, 2 chưa đủ căn cứ, 3 lỗi (verify signatures)."""
     raise typer.Exit(
@@ -65,6 +67,8 @@ def verify(
             out=sys.stdout,
             err=sys.stderr,
             online=online_rules(load_settings()) if online else None,
+            as_etsi=as_etsi,
+            pdf=pdf,
         )
     )
 

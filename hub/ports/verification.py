@@ -12,6 +12,8 @@ finished: the caller counts the attempt and, when it gives up, records INDETERMI
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -46,6 +48,22 @@ class VerifierStopped(VerificationUnfinished):
 class Verifier(Protocol):
     """Something that verifies files."""
 
-    async def verify(self, path: Path, *, name: str) -> FileReport:
-        """The report on the file at `path`, called `name` in it. Raises `VerificationUnfinished`."""
+    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+        """The report on the file at `path`, called `name` in it; `content` are files signed beside it.
+
+        Raises `VerificationUnfinished`.
+        """
+        ...
+
+
+class ReportPrinter(Protocol):
+    """Something that draws a report as a PDF, with pictures of the pages that were changed."""
+
+    async def print_report(
+        self, report: FileReport, *, source: Path | None, out: Path, hub: str, at: datetime
+    ) -> None:
+        """Write the printable report to `out`; without the file it is about (`source`) it has no pictures.
+
+        Raises `VerificationUnfinished`.
+        """
         ...

@@ -1,10 +1,11 @@
 """Verification, and reading of first pages, in spawned processes that can be killed one by one.
 
 Each worker is a process of its own with a pipe of its own: it gets one path at a time and answers with one
-report. A worker that dies loses exactly its job (`VerificationCrashed`); one that is too slow is killed
-(`VerificationTimedOut`); others never notice. Workers limit their own address space, are replaced after
-some hundred jobs, and are started ahead so that the first document does not wait for imports. Spawned,
-never forked: the parent has threads and a loop.
+report: JSON of limited length, read as it comes and never executed, for a worker may have been taken over by
+the file it reads (`hub.workers.verifier_wire`). A worker that dies loses exactly its job
+(`VerificationCrashed`); one that is too slow is killed (`VerificationTimedOut`); others never notice. Workers
+limit their own address space, are replaced after some hundred jobs, and are started ahead so that the first
+document does not wait for imports. Spawned, never forked: the parent has threads and a loop.
 
 Life of a worker: start → "ready" → (job → report)* → replaced. A worker whose start fails is tried again
 with growing pauses; jobs wait meanwhile and end only by their own time limit.
@@ -19,14 +20,26 @@ import resource
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, VerifierStopped
+from hub.workers.verifier_wire import (
+    READY,
+    Answer,
+    Job,
+    Lines,
+    PageJob,
+    Pipe,
+    Printed,
+    PrintJob,
+    VerifyJob,
+    WireBroken,
+)
 from signing.report import FileReport
 
 if TYPE_CHECKING:
@@ -37,15 +50,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 3.0
 RESTART_PAUSE = 0.2
 MAX_RESTART_PAUSE = 10.0
-_READY = "ready"
 _SPAWN = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    # `name` is the file's name in its report; without one the job is to read the first page.
-    path: Path
-    name: str | None
 
 
 class _Worker:
@@ -53,7 +58,7 @@ class _Worker:
 
     def __init__(self, memory_bytes: int, trust_folder: Path | None, online: OnlineRules | None) -> None:
         ours, theirs = _SPAWN.Pipe(duplex=True)
-        self._pipe: Connection = ours
+        self._pipe = Pipe(ours)
         self._process: SpawnProcess = _SPAWN.Process(
             target=_work, args=(theirs, memory_bytes, trust_folder, online), name="verifier", daemon=True
         )
@@ -61,7 +66,7 @@ class _Worker:
             self._process.start()
         theirs.close()
         self.jobs = 0
-        self._ended = self._receiving = False
+        self._ended = False
 
     @property
     def pid(self) -> int:
@@ -71,39 +76,23 @@ class _Worker:
     async def ready(self) -> None:
         """Wait until the imports are done."""
         async with asyncio.timeout(START_SECONDS):
-            if await self._receive() != _READY:
-                raise VerificationCrashed
+            try:
+                if await self._pipe.receive_raw() != READY:
+                    raise VerificationCrashed
+            except (WireBroken, OSError) as error:
+                raise VerificationCrashed from error
 
-    async def run(self, job: _Job, timeout_s: float) -> FileReport | tuple[str, ...]:
+    async def run(self, job: Job, timeout_s: float) -> Answer:
         """One job; the worker is unusable after any exception."""
         self.jobs += 1
         try:
             self._pipe.send(job)
             async with asyncio.timeout(timeout_s):
-                answer = await self._receive()
+                return await self._pipe.receive()
         except TimeoutError as error:
             raise VerificationTimedOut from error
-        except OSError as error:
+        except (WireBroken, OSError) as error:
             raise VerificationCrashed from error
-        if not isinstance(answer, FileReport | tuple):
-            raise VerificationCrashed
-        return answer
-
-    async def _receive(self) -> object:
-        """The next message, without a thread: the loop watches the pipe. None if the process died."""
-        loop, waiter = asyncio.get_running_loop(), asyncio.Event()
-        self._receiving = True
-        loop.add_reader(self._pipe.fileno(), waiter.set)
-        try:
-            await waiter.wait()
-        finally:
-            self._receiving = False
-            loop.remove_reader(self._pipe.fileno())
-        try:
-            message: object = self._pipe.recv()
-        except (EOFError, OSError):
-            return None
-        return message
 
     def kill(self) -> None:
         """End the process now; harmless if it is dead or was ended before."""
@@ -113,9 +102,7 @@ class _Worker:
             self._process.join(STOP_SECONDS)
             with contextlib.suppress(ValueError):
                 self._process.close()
-        # A reader that still waits must see the end of the pipe, so the reader's own end closes it.
-        if not self._receiving:
-            self._pipe.close()
+        self._pipe.close()
 
 
 class VerifierPool:
@@ -168,19 +155,27 @@ class VerifierPool:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def verify(self, path: Path, *, name: str) -> FileReport:
+    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
         """The report on one file; waits for a free worker, then at most the time limit."""
-        report = await self._do(_Job(path=path, name=name))
-        if not isinstance(report, FileReport):
+        answer = await self._do(VerifyJob(path=path, name=name, content=tuple(content)))
+        if not isinstance(answer, FileReport):
             raise VerificationCrashed
-        return report
+        return answer
 
     async def first_page_lines(self, path: Path) -> tuple[str, ...]:
         """The lines of text on a PDF's first page, by the same workers and under the same limits."""
-        lines = await self._do(_Job(path=path, name=None))
-        return () if isinstance(lines, FileReport) else lines
+        answer = await self._do(PageJob(path=path))
+        return answer.lines if isinstance(answer, Lines) else ()
 
-    async def _do(self, job: _Job) -> FileReport | tuple[str, ...]:
+    async def print_report(
+        self, report: FileReport, *, source: Path | None, out: Path, hub: str, at: datetime
+    ) -> None:
+        """Draw a report as a PDF in a worker, for pictures are made of the file itself."""
+        answer = await self._do(PrintJob(report=report, source=source, out=out, hub=hub, at=at))
+        if not isinstance(answer, Printed):
+            raise VerificationCrashed
+
+    async def _do(self, job: Job) -> Answer:
         await self.start()
         worker = await self._borrow()
         if worker is None:
@@ -286,27 +281,14 @@ def _quiet_main() -> Iterator[None]:
 def _work(pipe: Connection, memory_bytes: int, trust_folder: Path | None, online: OnlineRules | None) -> None:
     """The child: limit, import, say so, then one job after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from signing.online import OnlineSource  # noqa: PLC0415 - the parent must not pay for these imports
-    from signing.options import VerifyOptions  # noqa: PLC0415
-    from signing.page_text import first_page_lines  # noqa: PLC0415
-    from signing.trust_folder import TrustFolder  # noqa: PLC0415
-    from signing.verify import verify_file  # noqa: PLC0415
-    from signing.warm import warm_up  # noqa: PLC0415
+    from hub.workers.verifier_child import Desk  # noqa: PLC0415 - the parent must not pay for these imports
 
-    warm_up()
+    desk = Desk(trust_folder, online)
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    trust = TrustFolder(trust_folder) if trust_folder is not None else None
-    source = OnlineSource(online) if online is not None else None
     try:
-        pipe.send(_READY)
+        pipe.send_bytes(READY)
         while True:
-            job = pipe.recv()
-            if job.name is None:
-                pipe.send(first_page_lines(job.path))
-            else:
-                store = trust.store() if trust is not None else None
-                options = VerifyOptions(trust=store, online=source)
-                pipe.send(verify_file(job.path, name=job.name, options=options))
+            pipe.send_bytes(desk.work(pipe.recv()))
     except (EOFError, OSError):
         return  # the parent is gone
