@@ -10,12 +10,14 @@ import orjson
 from aiohttp import web
 
 from hub import __version__
+from hub.domain.problems import Refusal
 from hub.web import body, openapi
 from hub.web.keys import SERVICES, STOPPING, UNDER_WAY, Services, UnderWay
 from hub.web.middleware import add_headers, trace
-from hub.web.operation import Handler
+from hub.web.operation import Handler, Operation
 from hub.web.routes import OPERATIONS
 
+SHOWN_NAME: Final = 64
 _STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css"}
 
 
@@ -29,7 +31,7 @@ def create_app(services: Services) -> web.Application:
     app.on_shutdown.append(_stop)
     for operation in OPERATIONS:
         app.router.add_route(
-            operation.method, operation.path, operation.handler, expect_handler=body.hold_back
+            operation.method, operation.path, _strict(operation), expect_handler=body.hold_back
         )
     document = orjson.dumps(openapi.build(version=__version__))
 
@@ -40,6 +42,23 @@ def create_app(services: Services) -> web.Application:
     app.router.add_get("/", _static("index.html"))
     app.router.add_get("/static/lienthong.css", _static("lienthong.css"))
     return app
+
+
+def _strict(operation: Operation) -> Handler:
+    """The handler behind a look at the query: a misspelt parameter must not silently do nothing."""
+    known = frozenset(query.name for query in operation.queries)
+    # Probes and scrapers add what they like to addresses that tell no secrets.
+    if operation.open_to_all:
+        return operation.handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        for name in request.query:
+            if name not in known:
+                shown = name if name.isprintable() and len(name) <= SHOWN_NAME else "?"
+                raise Refusal("bad_request", params={"field": shown})
+        return await operation.handler(request)
+
+    return handle
 
 
 async def _stop(app: web.Application) -> None:
