@@ -61,7 +61,7 @@ SNIFF_BYTES: Final = 64
 DESCRIPTION_MOST: Final = 200
 LIST_MOST_BYTES: Final = 8 * 1024 * 1024
 # The directory has some 120,000 agencies.
-DIRECTORY_MOST_BYTES: Final = 128 * 1024 * 1024
+DIRECTORY_MOST_BYTES: Final = 64 * 1024 * 1024
 # Refusals that another spelling of hash-file cannot change.
 _NOT_OF_THE_DIGEST: Final = frozenset(
     {
@@ -205,9 +205,10 @@ class VxpClient:
         self, operation: OperationName, parameters: Mapping[str, str], *, most: int = LIST_MOST_BYTES
     ) -> Answer:
         async def once() -> Answer:
-            async with self._response(operation, parameters) as response:
+            large = most > LIST_MOST_BYTES
+            async with self._response(operation, parameters, transfer=large) as response:
                 body = await self._whole(response, most)
-            if most > LIST_MOST_BYTES:
+            if large:
                 return _judged(await asyncio.to_thread(_parsed, body, operation.value))
             return _judged(_parsed(body, operation.value))
 

@@ -33,6 +33,7 @@ from hub.services.relay_round import RelayRounds, RelayRules, Round
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S: Final = 1.0
+MORE_WAITING: Final = 100
 UNUSABLE: Final = "adapter_unusable"
 HUB_TROUBLE: Final = "hub_unavailable"
 
@@ -176,8 +177,10 @@ class Poller:
     def _ending(self, state: RelayState, done: Round) -> RoundEnd:
         if done.error is None:
             spread = 1 + self._rules.jitter * (2 * self._chance() - 1)
+            # After so much mail there is probably more: lists may be cut off by the exchange.
+            more = done.taken >= MORE_WAITING
             return RoundEnd(
-                next_in=self._rules.interval * spread,
+                next_in=timedelta(0) if more else self._rules.interval * spread,
                 error=None,
                 mail=done.mail,
                 high_water=None if done.left_waiting else state.now,

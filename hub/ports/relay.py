@@ -153,8 +153,8 @@ class RelayRepo(Protocol):
     async def counts(self, system_id: UUID) -> Mapping[str, int]:
         """Return the number of packages by state."""
 
-    async def known(self, key: MessageKey) -> UUID | None:
-        """Return the document that a message from outside became, or None."""
+    async def known(self, keys: Sequence[MessageKey]) -> UUID | None:
+        """Return the document that a message from outside became under one of these keys, or None."""
 
     async def note(self, key: MessageKey, document_id: UUID, at: datetime) -> bool:
         """Note a message in the transaction of its intake; False if it is known already."""

@@ -345,9 +345,10 @@ class IntakeService:
         # The exchange brings a message once for each recipient, each time written anew: what it says counts.
         if submission.arrival is None:
             return None
-        key = submission.message_key(judged.from_unit)
+        # The directory may have learnt since under which name the sender goes.
+        keys = [submission.message_key(name) for name in judged.sender.names]
         async with self._uow.begin() as tx:
-            document_id = await tx.relay.known(key)
+            document_id = await tx.relay.known(keys)
             if document_id is not None:
                 receipt = await merge(tx, self._kit, document_id, judged.resolution)
                 return Submitted(receipt=receipt, repeated=True)

@@ -227,10 +227,13 @@ class PgRelay:
         rows = await self._connection.fetch(COUNTS, system_id)
         return {row["state"]: row["number"] for row in rows}
 
-    async def known(self, key: MessageKey) -> UUID | None:
-        """Return the document that a message from outside became."""
-        found: UUID | None = await self._connection.fetchval(KNOWN, *_values(key))
-        return found
+    async def known(self, keys: Sequence[MessageKey]) -> UUID | None:
+        """Return the document that a message from outside became under one of these keys."""
+        for key in keys:
+            found: UUID | None = await self._connection.fetchval(KNOWN, *_values(key))
+            if found is not None:
+                return found
+        return None
 
     async def note(self, key: MessageKey, document_id: UUID, at: datetime) -> bool:
         """Note a message; waits for a racing transaction that notes the same. False if it is known."""

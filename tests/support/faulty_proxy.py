@@ -111,7 +111,7 @@ class FaultyProxy:
         if self.stall_s and self.chance.random() < 0.05:
             kinds = ["slow"]
         elif lists:
-            kinds += OF_LISTS * 3
+            kinds += OF_LISTS * 8
         elif operation == "downloadEdoc":
             kinds += OF_DOWNLOADS * 2
         fault = self.chance.choice(kinds)

@@ -45,8 +45,10 @@ async def test_letters_statuses_recalls_and_updates_survive_every_fault(
             still = 0 if taken else still + 1
         with capsys.disabled():
             faults = ", ".join(f"{name} {number}" for name, number in sorted(proxy.made.items()))
+            messages = told.received.total() + told.statuses.total()
             calls = sum(proxy.calls.values())
-            print(f"\n{LETTERS} letters, seed {SEED}, {turns} turns, {calls} calls; {faults}")
+            print(f"\n{LETTERS} letters, {messages} messages, seed {SEED}, {turns} turns, {calls} calls")
+            print(faults)
         proxy.on = False
         await nation.turn()
         assert not await told.work()

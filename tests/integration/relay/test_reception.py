@@ -16,9 +16,9 @@ from hub.services.relay import Reception
 from hub.services.relay_content import content_digest
 from hub.services.relay_desk import RelayDesk
 from hub.storage.unit_of_work import PgUnitOfWork
-from tests.support.hub import B_NEW, LOCKED, A, B, HubUnderTest, hub_on
+from tests.support.hub import B_NEW, DIRECTORY, LOCKED, A, B, HubUnderTest, hub_on
 from tests.support.messages import letter, status, update
-from tests.support.national import CENTRE, MINISTRY, MINISTRY_NEW, NATION, OFFICE, WAY_OUT
+from tests.support.national import CENTRE, MINISTRIES, MINISTRY, MINISTRY_NEW, NATION, OFFICE, WAY_OUT
 
 
 class FakeExchange:
@@ -393,6 +393,19 @@ async def test_a_package_that_brings_out_a_fault_of_ours_keeps_no_other_from_com
     package = await station.package("p1")
     assert (package["state"], package["code"]) == ("waiting", "hub_fault")
     assert len(await dms.inbox()) == 1
+
+
+async def test_what_came_before_the_directory_knew_the_sender_is_known_after(
+    station: Station, dms: Any
+) -> None:
+    body = letter(MINISTRY_NEW, [A])
+    station.exchange.put(body, name="p1")
+    await station.poll()
+    await station.hub.registry.replace_directory((*DIRECTORY, *MINISTRIES))
+    station.exchange.put(with_hop(body, NATION), name="p2")
+    await station.poll()
+    assert station.exchange.told == [("p1", "done"), ("p2", "done")]
+    assert await station.hub.count("document") == 1
 
 
 async def test_silence_is_alarmed_once_and_ends_with_mail(station: Station, dms: Any) -> None:
