@@ -90,6 +90,8 @@ class Code(StrEnum):
     TIMESTAMP_REVOCATION_UNKNOWN = "TIMESTAMP_REVOCATION_UNKNOWN"
     TIMESTAMP_ABSENT = "TIMESTAMP_ABSENT"
     TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
+    LONG_TERM_UNAVAILABLE = "LONG_TERM_UNAVAILABLE"
+    ARCHIVE_TIMESTAMP_UNAVAILABLE = "ARCHIVE_TIMESTAMP_UNAVAILABLE"
     CLAIMED_TIME_LATE = "CLAIMED_TIME_LATE"
     CLAIMED_TIME_BEFORE_CERTIFICATE = "CLAIMED_TIME_BEFORE_CERTIFICATE"
     CLAIMED_TIMES_DIFFER = "CLAIMED_TIMES_DIFFER"
@@ -360,6 +362,14 @@ _TEXTS: dict[Code, tuple[str, str]] = {
     Code.TIMESTAMP_UNAVAILABLE: (
         "Không lấy được dấu thời gian, đã ký không kèm dấu thời gian: {detail}.",
         "No timestamp could be had; signed without one: {detail}.",
+    ),
+    Code.LONG_TERM_UNAVAILABLE: (
+        "Chưa thu được đủ bằng chứng thu hồi, chữ ký không kèm dữ liệu kiểm tra dài hạn: {detail}.",
+        "Evidence about revocation is not complete; signed without long-term data: {detail}.",
+    ),
+    Code.ARCHIVE_TIMESTAMP_UNAVAILABLE: (
+        "Không lấy được dấu thời gian cho cả tệp, chữ ký ở mức B-LT: {detail}.",
+        "No timestamp over the document could be had; the signature stays at B-LT: {detail}.",
     ),
     Code.CLAIMED_TIME_LATE: (
         "Thời gian ký khai báo muộn hơn thời điểm đã được chứng minh.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +195,20 @@ class OnlineSession:
             return self._failed(key, "CRL: not a list of this issuer")
         kept = self._keep(key, blob, RevocationList(blob).times()[1])
         return self._source.parsed(url, kept)
+
+    def kept_responses(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bytes, ...]:
+        """Responses about the certificate that are kept, to be embedded; nothing is asked."""
+        keys = (f"ocsp {url} {_digest(certificate)} {_digest(issuer)}" for url in _ocsp_urls(certificate))
+        return self._bodies(keys)
+
+    def kept_lists(self, certificate: x509.Certificate) -> tuple[bytes, ...]:
+        """Lists that the certificate names and that are kept, as they were signed; nothing is asked."""
+        bodies = self._bodies(f"crl {url}" for url in _list_urls(certificate))
+        return tuple(RevocationList(body).der for body in bodies)
+
+    def _bodies(self, keys: Iterable[str]) -> tuple[bytes, ...]:
+        found = (self._cache.get(key, now=self._source.now()) for key in keys)
+        return tuple(kept.body for kept in found if kept is not None and kept.body is not None)
 
     def issuers(self, certificate: x509.Certificate) -> Sequence[x509.Certificate]:
         """Certificates that the certificate names as its issuer's: DER, PEM or PKCS#7, whatever is said."""

@@ -1,4 +1,4 @@
-"""Signing a PDF: one appended revision, PAdES baseline B [EN 319 142-1 §6.3].
+"""Signing a PDF: appended revisions, PAdES baseline B-B to B-LTA [EN 319 142-1 §6.3].
 
 Signing only appends: no input byte changes, the cross-reference form and /ID stay, metadata is not
 rewritten, earlier signatures keep their verdicts. Never certifying unless asked: those who sign later must
@@ -15,22 +15,20 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyhanko.pdf_utils import generic, layout
-from pyhanko.pdf_utils.content import PdfContent
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.general import SigningError as LibrarySigningError
-from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signing.appearance import Appearance, above_name, draw, over_left_third
+from signing.appearance import Appearance, above_name, over_left_third
 from signing.certificates import is_self_issued
 from signing.cms_build import Algorithms, signed_attributes, signed_data
 from signing.credentials import Credential
-from signing.errors import DocumentRefused, SigningFailed
+from signing.errors import DocumentRefused, SigningFailed, UsageError
+from signing.evidence import LongTerm
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
 from signing.pdf_structure import BROKEN_PDF, open_pdf
+from signing.pdf_writer import AppendOnlyWriter, stamp_style
 from signing.report import Finding, Role, SignatureReport
 from signing.tsa import Signed, TimestampClient, TimestampUnavailable
 
@@ -52,6 +50,8 @@ class SignatureOptions:
     certify: bool = False
     plain_pkcs7: bool = False
     timestamps: TimestampClient | None = None
+    long_term: LongTerm | None = None
+    """Evidence to be embedded (B-LT, B-LTA); needs `timestamps`."""
     force: bool = False
     """Sign although the file's last signature is TOTAL-FAILED."""
 
@@ -67,52 +67,6 @@ class _KeySigner(signers.Signer):
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: ARG002
         return self._credential.sign(data)
-
-
-class _AppendOnlyWriter(IncrementalPdfFileWriter):
-    """Incremental writer that leaves document metadata and /ID as they are."""
-
-    @classmethod
-    def _handle_id(cls, prev: PdfFileReader) -> generic.ArrayObject:
-        try:
-            kept = prev.trailer["/ID"]
-        except KeyError:
-            made: generic.ArrayObject = super()._handle_id(prev)  # type: ignore[no-untyped-call]
-            return made
-        return generic.ArrayObject(generic.ByteStringObject(part.original_bytes) for part in kept)
-
-    def _update_meta(self) -> None:
-        """Signing changes nothing about the document, its dates included."""
-        # Called before objects are written. Texts that go out again keep the encoding they came in.
-        for written in list(self.objects.values()):
-            _keep_encodings(written)
-
-
-def _keep_encodings(thing: object) -> None:
-    if isinstance(thing, generic.TextStringObject):
-        thing.force_output_encoding = thing.force_output_encoding or thing.autodetected_encoding
-    elif isinstance(thing, generic.DictionaryObject):
-        for key in thing:
-            _keep_encodings(thing.raw_get(key))
-    elif isinstance(thing, generic.ArrayObject):
-        for place in range(len(thing)):
-            _keep_encodings(thing.raw_get(place))
-
-
-class _Drawing(PdfContent):
-    """A one-page PDF made by `signing.appearance`, imported as a form."""
-
-    def __init__(self, pdf: bytes) -> None:
-        super().__init__()
-        self._pdf = pdf
-
-    def render(self) -> bytes:
-        writer = self._ensure_writer
-        form = writer.import_page_as_xobject(PdfFileReader(io.BytesIO(self._pdf)), page_ix=0)
-        self.resources.xobject["/Drawing"] = form
-        left, bottom, right, top = form.get_object()["/BBox"]
-        self.box = layout.BoxConstraints(width=abs(right - left), height=abs(top - bottom))
-        return b"/Drawing Do"
 
 
 def sign_pdf(
@@ -137,8 +91,25 @@ def sign_pdf_told(
 ) -> Signed:
     """The same, with what did not go as asked: without a timestamp authority baseline B is made of T."""
     made = append_signature(pdf, credential, now=now, appearance=appearance, options=options)
-    look_again(made.data, field=made.field, before=made.before)
-    return Signed(data=made.data, findings=made.findings)
+    return hand_out(made, credential, options or SignatureOptions())
+
+
+def hand_out(made: Appended, credential: Credential, options: SignatureOptions) -> Signed:
+    """The file at the level asked for, after the second look."""
+    data, findings = made.data, made.findings
+    if options.long_term is not None:
+        if options.timestamps is None or options.plain_pkcs7:
+            raise UsageError("long-term data need PAdES with a timestamp", code="level_conflict")
+        # Only what asks for it pays for the imports; and that module builds on this one.
+        from signing.pades_archive import lengthen  # noqa: PLC0415
+
+        try:
+            data, more = lengthen(made, credential, source=options.long_term, timestamps=options.timestamps)
+        except (*BROKEN_PDF, LibrarySigningError) as error:
+            raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
+        findings += more
+    look_again(data, field=made.field, before=made.before, extended=data is not made.data)
+    return Signed(data=data, findings=findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +120,7 @@ class Appended:
     field: str
     before: tuple[SignatureReport, ...] = ()
     findings: tuple[Finding, ...] = ()
+    token: bytes | None = None
 
 
 def append_signature(
@@ -160,10 +132,8 @@ def append_signature(
     options: SignatureOptions | None = None,
 ) -> Appended:
     """The PDF with one more signature, before the second look that must precede handing it out."""
-    try:
-        return _append(pdf, credential, now=now, appearance=appearance, options=options or SignatureOptions())
-    except (*BROKEN_PDF, LibrarySigningError) as error:
-        raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
+    prepared = prepare_signature(pdf, credential, now=now, appearance=appearance, options=options)
+    return complete(prepared, credential.sign(prepared.attributes), credential, options)
 
 
 def sign_letter(
@@ -184,17 +154,78 @@ def sign_letter(
     return sign_pdf(signed, organisation, now=stamp_time or now, appearance=stamp)
 
 
-def _append(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A file with a hole for the value, and what the key has to sign.
+
+    `hole` is where /Contents stands, `attributes` the signed attributes in DER: their SHA-256 (Ed25519: they
+    themselves) is what goes into the key operation.
+    """
+
+    data: bytes
+    hole: tuple[int, int]
+    digest: bytes
+    attributes: bytes
+    field: str
+    before: tuple[SignatureReport, ...] = ()
+
+
+def prepare_signature(
+    pdf: bytes,
+    credential: Credential,
+    *,
+    now: datetime,
+    appearance: Appearance | None = None,
+    options: SignatureOptions | None = None,
+) -> Prepared:
+    """Everything up to the key operation; of the credential only its certificates are used."""
+    chosen = options or SignatureOptions()
+    try:
+        return _prepare(pdf, credential, now=now, appearance=appearance, options=chosen)
+    except (*BROKEN_PDF, LibrarySigningError) as error:
+        raise DocumentRefused(f"the PDF cannot be signed: {error}", code="pdf_unsignable") from error
+
+
+def complete(
+    prepared: Prepared, value: bytes, credential: Credential, options: SignatureOptions | None = None
+) -> Appended:
+    """The file with the value in its hole; without a timestamp where no authority gives one."""
+    token: bytes | None = None
+    findings: tuple[Finding, ...] = ()
+    if options is not None and options.timestamps is not None:
+        try:
+            token = options.timestamps.token(hashlib.sha256(value).digest())
+        except TimestampUnavailable as missing:
+            findings = (missing.finding,)
+    chain = [c for c in credential.chain if not is_self_issued(c)]
+    algorithms = Algorithms.of(credential.public_key)
+    certificates = [credential.certificate, *chain]
+    blob = signed_data(prepared.attributes, value, certificates, algorithms, timestamp=token)
+    made = fill(prepared.data, prepared.hole, blob)
+    return Appended(data=made, field=prepared.field, before=prepared.before, findings=findings, token=token)
+
+
+def fill(data: bytes, hole: tuple[int, int], blob: bytes) -> bytes:
+    """The file with a CMS value in its hole, padded with zeros."""
+    start, end = hole
+    written = blob.hex().encode()
+    if len(written) > end - start - 2:
+        raise SigningFailed("the value is larger than the room left for it", code="value_too_large")
+    # Between the angle brackets; what is left of the hole holds zeros already.
+    return data[: start + 1] + written + data[start + 1 + len(written) :]
+
+
+def _prepare(
     pdf: bytes,
     credential: Credential,
     *,
     now: datetime,
     appearance: Appearance | None,
     options: SignatureOptions,
-) -> Appended:
-    writer = _AppendOnlyWriter(io.BytesIO(pdf), strict=False)
+) -> Prepared:
+    writer = AppendOnlyWriter(io.BytesIO(pdf), strict=False)
     refuse_unsignable(writer.prev)
-    name = options.field_name or _free_name(writer.prev)
+    name = options.field_name or free_name(writer.prev)
     role = appearance.role if appearance is not None else None
     file = open_pdf(pdf, reader=writer.prev)
     before = refuse_against_signatures(file, field=name, role=role, force=options.force)
@@ -202,40 +233,31 @@ def _append(
     signer = signers.PdfSigner(
         _metadata(name, options, algorithms.digest_name),
         signer=_KeySigner(credential),
-        stamp_style=_style(appearance),
+        stamp_style=stamp_style(appearance) if appearance is not None else None,
         new_field_spec=_field(name, appearance),
     )
     session = signer.init_signing_session(writer)
     session.system_time = now
     reserve = RESERVE_TIMESTAMPED if options.timestamps is not None else RESERVE_PLAIN
-    prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
-    digest, out = prepared.digest_tbs_document(chunk_size=CHUNK)
-    blob, findings = _value(digest.document_digest, credential, algorithms, now=now, options=options)
-    digest.fill_with_cms(out, blob)
+    waiting = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
+    digest, out = waiting.digest_tbs_document(chunk_size=CHUNK)
     made = out.getvalue() if isinstance(out, io.BytesIO) else bytes(out.read())
     if not made.startswith(pdf):
         raise SigningFailed("signing would have changed existing bytes", code="not_appended")
-    return Appended(data=made, field=name, before=before, findings=findings)
-
-
-def _value(
-    digest: bytes, credential: Credential, algorithms: Algorithms, *, now: datetime, options: SignatureOptions
-) -> tuple[bytes, tuple[Finding, ...]]:
-    """The CMS value over the digest; without a timestamp where no authority gives one."""
     attributes = signed_attributes(
-        digest, credential.certificate, algorithms, signing_time=now if options.plain_pkcs7 else None
+        digest.document_digest,
+        credential.certificate,
+        algorithms,
+        signing_time=now if options.plain_pkcs7 else None,
     )
-    value = credential.sign(attributes)
-    token: bytes | None = None
-    findings: tuple[Finding, ...] = ()
-    if options.timestamps is not None:
-        try:
-            token = options.timestamps.token(hashlib.sha256(value).digest())
-        except TimestampUnavailable as missing:
-            findings = (missing.finding,)
-    chain = [c for c in credential.chain if not is_self_issued(c)]
-    blob = signed_data(attributes, value, [credential.certificate, *chain], algorithms, timestamp=token)
-    return blob, findings
+    return Prepared(
+        data=made,
+        hole=(digest.reserved_region_start, digest.reserved_region_end),
+        digest=digest.document_digest,
+        attributes=attributes,
+        field=name,
+        before=before,
+    )
 
 
 def _metadata(name: str, options: SignatureOptions, digest: str) -> signers.PdfSignatureMetadata:
@@ -251,31 +273,16 @@ def _metadata(name: str, options: SignatureOptions, digest: str) -> signers.PdfS
     )
 
 
-def _style(appearance: Appearance | None) -> StaticStampStyle | None:
-    if appearance is None:
-        return None
-    edge_to_edge = layout.SimpleBoxLayoutRule(
-        x_align=layout.AxisAlignment.ALIGN_MID,
-        y_align=layout.AxisAlignment.ALIGN_MID,
-        margins=layout.Margins(),
-    )
-    return StaticStampStyle(
-        border_width=0,
-        background=_Drawing(draw(appearance)),
-        background_opacity=1.0,
-        background_layout=edge_to_edge,
-    )
-
-
 def _field(name: str, appearance: Appearance | None) -> fields.SigFieldSpec:
     if appearance is None:
         return fields.SigFieldSpec(sig_field_name=name)
     return fields.SigFieldSpec(sig_field_name=name, on_page=appearance.place.page, box=appearance.place.box)
 
 
-def _free_name(reader: PdfFileReader) -> str:
+def free_name(reader: PdfFileReader, stem: str = "Signature") -> str:
+    """A name that no field has."""
     taken = {name for name, _, _ in fields.enumerate_sig_fields(reader)}
     number = len(taken) + 1
-    while f"Signature{number}" in taken:
+    while f"{stem}{number}" in taken:
         number += 1
-    return f"Signature{number}"
+    return f"{stem}{number}"

@@ -67,16 +67,29 @@ def refuse_against_signatures(
     return before
 
 
-def look_again(made: bytes, *, field: str, before: tuple[SignatureReport, ...]) -> FileReport:
-    """Verify the signed file; nothing that does not hold is handed out."""
+def look_again(
+    made: bytes, *, field: str, before: tuple[SignatureReport, ...], extended: bool = False
+) -> FileReport:
+    """Verify the signed file; nothing that does not hold is handed out.
+
+    `extended`: long-term data stand behind the signature, which then covers its own revision.
+    """
     report = verify_bytes(made, name="", options=SECOND_LOOK)
-    if len(report.signatures) != len(before) + 1 or report.signatures[-1].field != field:
+    place = len(before)
+    new = report.signatures[place] if len(report.signatures) > place else None
+    if new is None or new.field != field:
         raise SigningFailed("the new signature is not the last one of the file", code="signature_misplaced")
-    new = report.signatures[-1]
-    if new.indication is not Indication.TOTAL_PASSED or new.covers is not Coverage.WHOLE_FILE:
-        raise SigningFailed(
-            f"the new signature does not verify: {new.indication} ({_codes(new)})", findings=new.findings
-        )
+    stamps = report.signatures[place + 1 :]
+    if len(stamps) > extended or any(s.format != "DocTimeStamp" for s in stamps):
+        raise SigningFailed("the new signature is not the last one of the file", code="signature_misplaced")
+    last = report.signatures[-1]
+    whole = {Coverage.WHOLE_FILE, Coverage.REVISION} if extended else {Coverage.WHOLE_FILE}
+    for made_now in dict.fromkeys((new, last)):
+        if made_now.indication is not Indication.TOTAL_PASSED or made_now.covers not in whole:
+            raise SigningFailed(
+                f"the new signature does not verify: {made_now.indication} ({_codes(made_now)})",
+                findings=made_now.findings,
+            )
     for old, now in zip(before, report.signatures, strict=False):
         if rank(now.indication) > rank(old.indication):
             raise SigningFailed(

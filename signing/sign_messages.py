@@ -29,6 +29,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Sai mật khẩu của khóa, hoặc tệp khóa bị hỏng.",
         "Wrong passphrase for the key, or a damaged key file.",
     ),
+    "credential_revoked": (
+        "Chứng thư đã bị thu hồi hoặc tạm dừng, không ký được.",
+        "The certificate is revoked or on hold and is not signed with.",
+    ),
     "credential_unusable": ("Không đọc được tệp khóa.", "The key file cannot be read."),
     "earlier_signature_harmed": (
         "Nếu ký như vậy, một chữ ký đã có sẽ mất giá trị. Không ghi ra tệp nào.",
@@ -48,6 +52,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "last_signature_failed": (
         "Chữ ký cuối cùng trong tệp không hợp lệ. Chỉ ký tiếp khi đã biết rõ lý do, bằng --force.",
         "The file's last signature is not valid: sign over it with --force, knowing why.",
+    ),
+    "level_conflict": (
+        "Mức B-LT, B-LTA cần dịch vụ dấu thời gian (--tsa) và danh sách tin cậy (--trust), chỉ dùng cho PDF.",
+        "Levels B-LT and B-LTA need a timestamp authority (--tsa) and trust (--trust), and a PDF.",
     ),
     "not_a_pdf": ("Không mở được tệp PDF.", "The file cannot be opened as a PDF."),
     "not_appended": (
@@ -134,6 +142,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "tsa_address": (
         "Địa chỉ dịch vụ dấu thời gian phải là http:// hoặc https://.",
         "A timestamp authority's address begins with http:// or https://.",
+    ),
+    "value_too_large": (
+        "Chữ ký lớn hơn phần đã dành sẵn trong tệp.",
+        "The value is larger than the room left for it in the file.",
     ),
     "xml_signed": (
         "Tệp XML đã có chữ ký, ký thêm sẽ làm hỏng chữ ký đó.",
