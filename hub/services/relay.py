@@ -121,8 +121,11 @@ class Reception:
             body = self._blobs.read(blob_id, sha256=record.sha256)
             outcome = await self._submitted(caller, record, body, released=True)
         except HubError as error:
-            state = PackageState.WAITING if _passes(error) else PackageState.QUARANTINED
-            outcome = replace(kept, state=state, code=error.code, attempts=record.attempts)
+            outcome = kept if _passes(error) else _kept_on(kept, error.code)
+        except BlobStoreError as error:
+            if error.retryable:
+                raise
+            outcome = _kept_on(kept, error.code)
         if outcome.state is PackageState.TAKEN:
             await self._write(replace(outcome, blob_id=None))
             await self._blobs.delete(blob_id)
@@ -229,6 +232,14 @@ class Reception:
         finally:
             await asyncio.to_thread(file.close)
         return _Fetched(path=path, sha256=digest.digest(), size=size)
+
+
+def _kept_on(record: PackageRecord, code: str) -> PackageRecord:
+    # Released in vain: a person decides again, and the exchange learns that it was not taken.
+    told = record.told in (Word.DONE, Word.FAIL)
+    return replace(
+        record, state=PackageState.QUARANTINED, code=code, to_tell=record.told if told else Word.FAIL
+    )
 
 
 def _passes(error: HubError) -> bool:

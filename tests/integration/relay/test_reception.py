@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub.domain.directory import UnitState
 from hub.ports.national import ExchangeRefused, ExchangeUnavailable, MessageType, Package, Word
 from hub.ports.relay import PackageState
 from hub.services.registry import RegistryError
@@ -406,6 +407,37 @@ async def test_what_came_before_the_directory_knew_the_sender_is_known_after(
     await station.poll()
     assert station.exchange.told == [("p1", "done"), ("p2", "done")]
     assert await station.hub.count("document") == 1
+
+
+async def test_a_release_in_vain_is_kept_again_and_told(station: Station, dms: Any) -> None:
+    station.exchange.put(with_hop(letter(MINISTRY, [LOCKED]), CENTRE), to=LOCKED)
+    await station.hub.registry.assign("DMS", [LOCKED])
+    await station.hub.pool.execute("UPDATE agency SET state = 'active' WHERE unit_id = $1", LOCKED)
+    await station.hub.pool.execute("UPDATE directory_version SET version = version + 1")
+    await station.poll()
+    assert (await station.package())["state"] == "held"
+    await station.hub.registry.set_unit_state(LOCKED, UnitState.LOCKED)
+    await station.desk.retry("p1")
+    await station.poll()
+    package = await station.package()
+    assert (package["state"], package["code"]) == ("quarantined", "recipient_locked")
+    assert station.exchange.told == [("p1", "processing"), ("p1", "fail")]
+
+
+async def test_kept_bytes_that_are_gone_keep_no_other_mail_from_coming(station: Station, dms: Any) -> None:
+    station.exchange.put(b"<edXML>khong doc duoc", name="p1")
+    await station.poll()
+    (kept,) = await station.desk.kept()
+    assert kept.blob_id is not None
+    await station.hub.blobs.delete(kept.blob_id)
+    await station.desk.retry("p1")
+    station.exchange.put(letter(MINISTRY, [A]), name="p2")
+    await station.poll()
+    assert (await station.package("p1"))["code"] == "blob_missing"
+    assert len(await dms.inbox()) == 1
+    (view,) = await station.desk.status()
+    assert view.state is not None
+    assert view.state.last_error is None
 
 
 async def test_silence_is_alarmed_once_and_ends_with_mail(station: Station, dms: Any) -> None:
