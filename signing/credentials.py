@@ -6,6 +6,7 @@ object for the life of the process. It is never pickled, logged or written back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,18 @@ from signing.certificates import common_name, load_certificate, load_certificate
 from signing.errors import CredentialUnusable
 from signing.token_keys import TokenAddress, TokenKey, open_key
 
-SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | TokenKey
+
+class KeyElsewhere:
+    """A key that is somewhere else: with it one prepares and finishes, but never signs here."""
+
+    def sign(self, _data: bytes) -> bytes:
+        """Refuse."""
+        raise CredentialUnusable("the key is not here", code="credential_key")
+
+
+SigningKey = (
+    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | TokenKey | KeyElsewhere
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,13 @@ class Credential:
         if key is None:
             raise CredentialUnusable("the certificate's key is of no known kind", code="credential_key")
         return key
+
+    @classmethod
+    def of_certificates(cls, certificates: Sequence[x509.Certificate]) -> Credential:
+        """A signer whose key is elsewhere: the first certificate is the signer's, the rest its chain."""
+        if not certificates:
+            raise CredentialUnusable("no certificate of the signer", code="credential_certificate")
+        return cls(certificate=certificates[0], chain=tuple(certificates[1:]), key=KeyElsewhere())
 
     @classmethod
     def from_token(cls, address: TokenAddress, *, pin: bytes, certificate: Path | None = None) -> Credential:
