@@ -17,13 +17,15 @@ from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
 from hub.embedded.postgres import EmbeddedPostgres
-from hub.ports.national import ExchangeUnavailable
+from hub.ports.national import ExchangeError
+from hub.ports.records import SystemRecord
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
 from hub.services.adapters import AdapterService
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.exits import Exits
 from hub.services.intake import IntakeService
 from hub.services.kit import Kit
+from hub.services.registry import RegistryError
 from hub.services.relay import Reception
 from hub.services.relay_desk import RelayDesk
 from hub.services.relay_directory import DirectorySync, SyncPlan
@@ -134,12 +136,23 @@ async def open_relay_directory(settings: Settings) -> AsyncIterator[DirectoryCom
             for system in systems:
                 async with exits.of(system) as exit_:
                     if not isinstance(exit_, NationalExit):
-                        raise ExchangeUnavailable("adapter_unusable", system.name)
+                        raise _unreachable(system, "adapter_unusable")
                     exchange = exit_.exchange
-                    if apply:
-                        plans.append(await sync.sync(exchange, system.id, every=every, force=force))
-                    else:
-                        plans.append(await sync.preview(exchange, system.id))
+                    try:
+                        if apply:
+                            plans.append(await sync.sync(exchange, system.id, every=every, force=force))
+                        else:
+                            plans.append(await sync.preview(exchange, system.id))
+                    except ExchangeError as error:
+                        raise _unreachable(system, error.code) from error
             return tuple(plans)
 
         yield run
+
+
+def _unreachable(system: SystemRecord, code: str) -> RegistryError:
+    return RegistryError(
+        "exchange_unreachable",
+        f"Không hỏi được trục quốc gia qua “{system.name}”: {code}. Xem `lienthong relay status`.",
+        f"The exchange behind {system.name!r} could not be asked: {code}. See `lienthong relay status`.",
+    )

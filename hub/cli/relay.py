@@ -120,15 +120,15 @@ def _json(view: ExchangeView) -> dict[str, object]:
     return {
         "system": view.system.name,
         "endpoint": dict(view.system.settings).get("endpoint"),
-        "last_ok_at": None if state is None else _time(state.last_ok_at),
-        "last_mail_at": None if state is None else _time(state.last_mail_at),
+        "last_ok_at": None if state is None else _json_time(state.last_ok_at),
+        "last_mail_at": None if state is None else _json_time(state.last_mail_at),
         "last_error": None if state is None else state.last_error,
         "failures": 0 if state is None else state.failures,
         "silent": state is not None and state.silence_told_at is not None,
         "breaker": "closed" if view.peer is None else view.peer.breaker.state.value,
         "packages": dict(view.packages),
         "owed": view.owed,
-        "directory_at": None if state is None else _time(state.directory_at),
+        "directory_at": None if state is None else _json_time(state.directory_at),
         "directory_note": None if state is None else state.directory_note,
     }
 
@@ -143,8 +143,12 @@ def _package_json(package: PackageRecord) -> dict[str, object]:
         "to": package.to_code,
         "size": package.size,
         "sha256": None if package.sha256 is None else package.sha256.hex(),
-        "first_seen_at": _time(package.first_seen_at),
+        "first_seen_at": _json_time(package.first_seen_at),
     }
+
+
+def _json_time(moment: datetime | None) -> str | None:
+    return None if moment is None else _time(moment)
 
 
 def _time(moment: datetime | None) -> str:
