@@ -230,12 +230,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRow:
-    """The stored signature report of one attachment (JSON as `lienthong verify --json` writes it)."""
+    """The stored signature report of one attachment (JSON as `lienthong verify --json` writes it).
+
+    `whole` is the same with nothing left out (`signing.report_codec`); older rows have none.
+    """
 
     position: int
     sha256: bytes
     indication: str
     report_json: bytes
+    whole: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from hub.ports.records import (
 )
 from hub.ports.secrets import SecretRepo
 from hub.ports.relay import RelayRepo
+from hub.ports.signatures import CertificateRepo, VerdictRepo
 
 
 class DatabaseUnavailable(Exception):
@@ -465,6 +466,10 @@ class Transaction(Protocol):
     def relay(self) -> RelayRepo: ...
     @property
     def packages(self) -> PackageRepo: ...
+    @property
+    def certificates(self) -> CertificateRepo: ...
+    @property
+    def verdicts(self) -> VerdictRepo: ...
 
     async def record(self, change: Change) -> None:
         """Write a state change with its events, hints, evidence and tasks, in one round trip."""

@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 KEYS_PER_ROUND: Final = 5_000
 BLOBS_PER_LOOK: Final = 500
+VERDICTS_KEPT: Final = timedelta(days=1)
 
 
 class Housekeeping:
@@ -37,6 +38,7 @@ class Housekeeping:
             await tx.housekeeping.expire_keys_older_than(self._key_days, KEYS_PER_ROUND)
             await tx.housekeeping.expire_refusals_older_than(self._key_days, KEYS_PER_ROUND)
             await tx.relay.forget(timedelta(days=self._key_days))
+            await tx.verdicts.expire(VERDICTS_KEPT, KEYS_PER_ROUND)
             misplaced = await tx.housekeeping.misplaced_rows()
         if misplaced:
             log.error("rows_in_default_partition", rows=misplaced)

@@ -95,14 +95,17 @@ ORDER BY document_id, related_id
 SET_REFERENCE = "UPDATE document SET refers_to = $2 WHERE id = $1"
 SET_VERIFIED = "UPDATE document SET verified_at = hub_now(), indication = $2 WHERE id = $1"
 ADD_REPORTS = """
-INSERT INTO signature_report (document_id, position, sha256, indication, report, made_at)
-SELECT $1, r.position, r.sha256, r.indication, r.report::jsonb, hub_now()
-FROM unnest($2::integer[], $3::bytea[], $4::text[], $5::text[]) AS r(position, sha256, indication, report)
+INSERT INTO signature_report (document_id, position, sha256, indication, report, whole, made_at)
+SELECT $1, r.position, r.sha256, r.indication, r.report::jsonb, r.whole, hub_now()
+FROM unnest($2::integer[], $3::bytea[], $4::text[], $5::text[], $6::bytea[])
+     AS r(position, sha256, indication, report, whole)
 ON CONFLICT (document_id, position) DO UPDATE
-SET indication = excluded.indication, report = excluded.report, made_at = excluded.made_at
+SET indication = excluded.indication, report = excluded.report, whole = excluded.whole,
+    made_at = excluded.made_at
 """
 REPORTS = """
-SELECT position, sha256, indication, report FROM signature_report WHERE document_id = $1 ORDER BY position
+SELECT position, sha256, indication, report, whole FROM signature_report
+WHERE document_id = $1 ORDER BY position
 """
 EVIDENCE = """
 SELECT id, document_id, delivery_id, kind, body FROM evidence WHERE document_id = $1 ORDER BY id
@@ -209,6 +212,7 @@ class PgDocuments:
                 [r.sha256 for r in reports],
                 [r.indication for r in reports],
                 [r.report_json.decode() for r in reports],
+                [r.whole for r in reports],
             )
 
     async def reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
@@ -220,6 +224,7 @@ class PgDocuments:
                 sha256=row["sha256"],
                 indication=row["indication"],
                 report_json=orjson.dumps(row["report"]),
+                whole=row["whole"],
             )
             for row in rows
         )

@@ -32,6 +32,7 @@ from hub.storage.peers import PgPeers
 from hub.storage.record import record
 from hub.storage.relay import PgRelay
 from hub.storage.secrets import PgSecrets
+from hub.storage.signatures import PgCertificates, PgVerdicts
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
@@ -57,6 +58,8 @@ class PgTransaction:
         self.peers = PgPeers(connection)
         self.relay = PgRelay(connection)
         self.packages = PgPackages(connection)
+        self.certificates = PgCertificates(connection)
+        self.verdicts = PgVerdicts(connection)
 
         self._connection = connection
         self.has_news = False
