@@ -21,10 +21,11 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from adapters.entrance import HeadAnswer, Transfers
 from adapters.vxp.answers import ErrorCode, WireError
 from adapters.vxp.operations import FORWARD_PATH, OPERATIONS, OperationName, operation_of
 from adapters.vxp.refusals import Refused, refused, refused_by_wire
-from adapters.vxp.server_call import Call, Operation, Transfers, refusal, refusal_body
+from adapters.vxp.server_call import Call, Operation, refusal, refusal_body
 from adapters.vxp.signing import Head, Parameters, read_head, verify
 from adapters.vxp.stamps import is_fresh
 from hub.domain.problems import HubError
@@ -52,15 +53,6 @@ _NOT_NOW: Final = Refused(
     status=503,
     retry_after=TRY_AGAIN_S,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadAnswer:
-    """What is said to a call whose head cannot be read: nothing of it is known but perhaps its path."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

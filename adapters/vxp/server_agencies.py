@@ -6,8 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
+from adapters.entrance import Transfers
 from adapters.vxp.answers import ErrorCode, WireError, success
-from adapters.vxp.server_call import Call, Transfers, answered, json_object, small_body
+from adapters.vxp.server_call import Call, answered, json_object, small_body
 from hub.domain.directory_orders import OrderRefused
 from hub.services.sub_agencies import NewAgency, SubAgencies
 

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
+from adapters.entrance import Transfers
 from adapters.vxp.answers import CONTENT_TYPE, NO_DOCUMENT, ErrorCode, WireError, failure
 from adapters.vxp.operations import OperationName
 from adapters.vxp.refusals import Refused
 from adapters.vxp.signing import Parameters
-from hub.domain.binding import Peer
 from hub.domain.submission import MessageKind
 from hub.services.access import Caller
 from hub.services.shared_secrets import Member
 
 SMALL_BODY_MAX: Final = 65_536
 _KINDS: Final = {"edoc": MessageKind.DOCUMENT, "status": MessageKind.STATUS}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfers:
-    """How bodies come in and who is at the other end: the HTTP entrance's own ways, given from above.
-
-    `stream` invites a client that waits for 100 Continue, and holds a body to its pace; `must_close` says
-    that a client still waits for that word, so that nobody knows what follows on the connection.
-    """
-
-    stream: Callable[[web.Request], AsyncIterator[bytes]]
-    must_close: Callable[[web.Request], bool]
-    refuse_declared_size: Callable[[web.Request], None]
-    peer_of: Callable[[web.Request], Peer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from aiohttp import web
 
+from adapters.entrance import Transfers, base64_size, in_base64, send_whole
 from adapters.vxp.answers import CONTENT_TYPE, ErrorCode, WireError, success
 from adapters.vxp.operations import PackageState as Wire
-from adapters.vxp.server_call import Call, Transfers, answered, small_body
+from adapters.vxp.server_call import Call, answered, small_body
 from adapters.vxp.signing import DOC_ID, DOC_ID_LOWER
 from adapters.vxp.stamps import read_listed, write_listed
 from hub.domain.problems import Refusal
 from hub.domain.submission import MessageKind
 from hub.ports.packages import PackageRow, Period, SentRow
-from hub.services.inbox import Content
 from hub.services.packages import PackageService, PackageState, state_of
 
 SERVICE_TYPE: Final = "eDoc"
 EMPTY_LIST: Final = success(data=[])
 NO_COUNT: Final = success(count=0)
-BASE64_UNIT: Final = 3
 _HEAD, _TAIL = success(data="\0").split(b"\\u0000")
 _TYPES: Final = {MessageKind.DOCUMENT: "edoc", MessageKind.STATUS: "status"}
 _STATES: Final = {
@@ -79,9 +76,8 @@ class MailOperations:
         package_id = package_of(call, DOC_ID)
         content, token = await self._packages.fetch(call.caller, package_id)
         response = web.StreamResponse(headers={"Content-Type": f"{CONTENT_TYPE}; charset=utf-8"})
-        encoded = -(-content.size // BASE64_UNIT) * 4
-        response.content_length = len(_HEAD) + encoded + len(_TAIL)
-        await _send(call.request, response, _as_json(content))
+        response.content_length = len(_HEAD) + base64_size(content.size) + len(_TAIL)
+        await send_whole(call.request, response, in_base64(_HEAD, content.chunks, _TAIL))
         await self._packages.fetched(call.caller, package_id, token)
         return response
 
@@ -91,7 +87,7 @@ class MailOperations:
         content, token = await self._packages.fetch(call.caller, package_id)
         response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
         response.content_length = content.size
-        await _send(call.request, response, content.chunks)
+        await send_whole(call.request, response, content.chunks)
         await self._packages.fetched(call.caller, package_id, token)
         return response
 
@@ -165,32 +161,3 @@ def _sent(row: SentRow) -> dict[str, str]:
         "receiveStatus": state.value,
         "receiveStatusDesc": text,
     }
-
-
-async def _as_json(content: Content) -> AsyncIterator[bytes]:
-    # Base64 goes in units of three bytes: what is over waits for the next chunk.
-    rest = b""
-    yield _HEAD
-    async for chunk in content.chunks:
-        whole = rest + chunk
-        cut = len(whole) - len(whole) % BASE64_UNIT
-        rest = whole[cut:]
-        yield base64.b64encode(memoryview(whole)[:cut])
-    yield base64.b64encode(rest) + _TAIL
-
-
-async def _send(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
-    # What is wrong before the first byte of the document is there can still be told; afterwards only a
-    # connection that breaks off says that what was received is not the document.
-    first = await anext(chunks, b"")
-    second = await anext(chunks, b"")
-    await response.prepare(request)
-    try:
-        await response.write(first + second)
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-    except BaseException:
-        if request.transport is not None:
-            request.transport.abort()
-        raise

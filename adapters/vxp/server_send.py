@@ -18,9 +18,10 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from adapters.entrance import Transfers
 from adapters.vxp.answers import ErrorCode, WireError, success
 from adapters.vxp.digests import checked_document
-from adapters.vxp.server_call import Call, Transfers, answered
+from adapters.vxp.server_call import Call, answered
 from hub.domain.directory import may_speak_for
 from hub.domain.ids import normalise_code
 from hub.domain.problems import Refusal

@@ -14,7 +14,9 @@ from aiohttp import web
 
 from adapters.folder.watch import FolderWatcher
 from adapters.vxp.poller import Poller
+from hub.bootstrap import bkav
 from hub.bootstrap.blobs import open_blobs
+from hub.bootstrap.clock import refuse_shifted_clock
 from hub.bootstrap.database import open_database, prepare_home
 from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.folders import make_folder_watcher
@@ -62,6 +64,7 @@ class Hub:
     pushing: Pushing
     poller: Poller
     folders: FolderWatcher
+    succession: Succession
     settings: Settings
 
 
@@ -79,6 +82,7 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
             lock_timeout_s=settings.lock_timeout_s,
         )
         stack.push_async_callback(pool.close)
+        await refuse_shifted_clock(settings, pool)
         blobs = open_blobs(settings)
         stack.callback(blobs.close)
         # Only the embedded database's lock says that no other node works in this home.
@@ -132,6 +136,7 @@ async def assemble(
     listener = InboxListener(dsn)
     broker = broker or InProcessBroker(due_rows(uow))
     services = make_services(settings, kit, listener)
+    succession = Succession(kit, services.directory, DecisionService(kit, services.directory))
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints, kit.metrics),
         numbering=Numbering(uow),
@@ -145,7 +150,7 @@ async def assemble(
             owner=node,
         ),
         dead_letters=DeadLetters(uow, kit.metrics),
-        succession=Succession(kit, services.directory, DecisionService(kit, services.directory)),
+        succession=succession,
         listen=listener.run,
     )
     pushing = make_pushing(settings, kit, broker, owner=node)
@@ -174,6 +179,7 @@ async def assemble(
     )
     app = create_app(services)
     hang_in(app, settings, kit, services)
+    bkav.hang_in(app, settings, kit, services)
     return Hub(
         app=app,
         loops=loops,
@@ -182,6 +188,7 @@ async def assemble(
         pushing=pushing,
         poller=poller,
         folders=folders,
+        succession=succession,
         settings=settings,
     )
 

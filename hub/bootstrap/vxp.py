@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from adapters.entrance import Transfers
 from adapters.vxp.operations import OperationName
 from adapters.vxp.server import Paths, VxpServer
 from adapters.vxp.server_agencies import AgencyOperations
-from adapters.vxp.server_call import Transfers
 from adapters.vxp.server_directory import DirectoryLists
 from adapters.vxp.server_mail import MailOperations
 from adapters.vxp.server_send import SendOperation
@@ -46,7 +46,7 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
 
 def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
     """Put the server side together."""
-    transfers = _transfers(services)
+    transfers = transfers_of(services)
     packages = PackageService(uow=kit.uow, inbox=services.inbox, nothing_new=NothingNew(services.wakeups))
     mail = MailOperations(packages, transfers)
     send = SendOperation(
@@ -85,7 +85,9 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
     )
 
 
-def _transfers(services: Services) -> Transfers:
+def transfers_of(services: Services) -> Transfers:
+    """Return how bodies come in at the HTTP entrance."""
+
     def stream(request: web.Request) -> AsyncIterator[bytes]:
         return body.stream(request, services.rules.transfer)
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from hub.config.base import GIB, Count, Group, Seconds, require_scheme
+from hub.config.bkav import Bkav
 from hub.config.entrance import Proxy, Tls
 from hub.config.exits import Push
 from hub.config.folders import Folders
@@ -106,6 +107,7 @@ class Settings(Group):
     push: Push = Field(Push(), description="Delivery to systems that are pushed to.")
     relay: Relay = Field(Relay(), description="The relay to the national exchange.")
     vxp: Vxp = Field(Vxp(), description="The client API of the national exchange, served by the hub.")
+    bkav: Bkav = Field(Bkav(), description="The Bkav eDoc REST dialect, served by the hub.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
     @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")

@@ -59,8 +59,11 @@ class Period:
 class PackageRepo(Protocol):
     """Lists of packages."""
 
-    async def waiting(self, system_id: UUID, kind: MessageKind, *, limit: int) -> tuple[PackageRow, ...]:
-        """Return what a system has not confirmed yet and may see: urgent first, then by age."""
+    async def waiting(
+        self, system_id: UUID, kind: MessageKind, *, limit: int, unit_id: str | None = None
+    ) -> tuple[PackageRow, ...]:
+        """Return what a system has not confirmed yet and may see, of one unit or of all: urgent first, then
+        by age."""
 
     async def count(self, system_id: UUID, kind: MessageKind, *, limit: int) -> int:
         """Return how many that are, counted up to `limit`."""
@@ -77,3 +80,11 @@ class PackageRepo(Protocol):
         self, system_id: UUID, from_unit: str, document_no: str, sha256: bytes
     ) -> dict[str, UUID]:
         """Return the units to which a system has sent this very body before, each with its document."""
+
+    async def passed_on(
+        self, from_unit: str, to_unit: str, name: str, *, system_id: UUID | None, newest: int
+    ) -> UUID | None:
+        """Return a document of one unit that was accepted for another, by its number or notation.
+
+        A notation is looked for among the newest documents that the sender's system sent.
+        """

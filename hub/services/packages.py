@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from hub.domain.directory import Agency
 from hub.domain.problems import Refusal
 from hub.domain.submission import MessageKind
 from hub.domain.transport import LEASED_STATES, OPEN_STATES, DeliveryState
@@ -37,6 +38,7 @@ LISTED_MOST: Final = 1_000
 """So many packages at once: the rest comes up as these are confirmed."""
 SENT_MOST: Final = 2_000
 COUNTED_MOST: Final = 100_000
+NEWEST_MOST: Final = 20_000
 ALWAYS: Final = Period()
 DEFAULT_REASON: Final = "Phần mềm nhận báo lỗi, không nêu lý do"
 
@@ -72,18 +74,21 @@ class PackageService:
         self._inbox = inbox
         self._nothing_new = nothing_new
 
-    async def waiting(self, caller: Caller, kind: MessageKind) -> tuple[PackageRow, ...]:
+    async def waiting(
+        self, caller: Caller, kind: MessageKind, *, unit_id: str | None = None
+    ) -> tuple[PackageRow, ...]:
         """Return what the caller has not confirmed yet, at most `LISTED_MOST`, urgent first.
 
         That there is nothing is known without the database most of the time.
         """
-        if self._nothing_new.is_empty(caller.system_id, kind):
+        name = kind if unit_id is None else (kind, unit_id)
+        if self._nothing_new.is_empty(caller.system_id, name):
             return ()
         self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
-            found = await query.packages.waiting(caller.system_id, kind, limit=LISTED_MOST)
+            found = await query.packages.waiting(caller.system_id, kind, limit=LISTED_MOST, unit_id=unit_id)
         if not found:
-            self._nothing_new.found_empty(caller.system_id, kind)
+            self._nothing_new.found_empty(caller.system_id, name)
         return found
 
     async def count(self, caller: Caller, kind: MessageKind) -> int:
@@ -103,6 +108,16 @@ class PackageService:
         """Return what became of the caller's newest messages, recipient by recipient."""
         async with self._uow.read() as query:
             return await query.packages.sent(caller.system_id, kind, period=period, limit=SENT_MOST)
+
+    async def passed_on(self, sender: Agency, recipient: Agency, name: str) -> UUID | None:
+        """Return a document of one agency that was accepted for another, by its number or notation.
+
+        A notation is looked for among the newest `NEWEST_MOST` that the sender's system sent.
+        """
+        async with self._uow.read() as query:
+            return await query.packages.passed_on(
+                sender.unit_id, recipient.unit_id, name, system_id=sender.system_id, newest=NEWEST_MOST
+            )
 
     async def fetch(self, caller: Caller, package_id: UUID) -> tuple[Content, int]:
         """Return the bytes of a package and the lease under which they go out; then call `fetched`.

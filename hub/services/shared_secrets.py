@@ -57,6 +57,7 @@ class SharedSecrets:
         self._box = box
         self._secret = secret
         self._members: Mapping[str, Member] = {}
+        self._by_system: Mapping[UUID, Member] = {}
         self._fresh_until = 0.0
         self._looked_at = 0.0
         self._reading = asyncio.Lock()
@@ -69,28 +70,45 @@ class SharedSecrets:
         Raises:
             DatabaseUnavailable: the members cannot be read.
         """
-        if time.monotonic() >= self._fresh_until:
-            async with self._reading:
-                if time.monotonic() >= self._fresh_until:
-                    await self._look()
+        await self._keep_fresh()
         return self._members.get(name)
+
+    async def of_system(self, system_id: UUID) -> Member | None:
+        """Return an active system that has such a secret, by its id; raises as `member`."""
+        await self._keep_fresh()
+        return self._by_system.get(system_id)
 
     async def renewed(self, name: str) -> Member | None:
         """Return the system that goes by this name now: for a call that could not be verified.
 
         However many such calls come, the members are read at most every `AGAIN_AFTER_S`.
         """
-        async with self._reading:
-            if time.monotonic() >= self._looked_at + AGAIN_AFTER_S:
-                await self._look()
+        await self._renew()
         return self._members.get(name)
+
+    async def renewed_of_system(self, system_id: UUID) -> Member | None:
+        """Return a system by its id as it is now, as `renewed`."""
+        await self._renew()
+        return self._by_system.get(system_id)
 
     def forget(self) -> None:
         """Read the members anew with the next call."""
         self._fresh_until = 0.0
 
+    async def _keep_fresh(self) -> None:
+        if time.monotonic() >= self._fresh_until:
+            async with self._reading:
+                if time.monotonic() >= self._fresh_until:
+                    await self._look()
+
+    async def _renew(self) -> None:
+        async with self._reading:
+            if time.monotonic() >= self._looked_at + AGAIN_AFTER_S:
+                await self._look()
+
     async def _look(self) -> None:
         self._members = await self._read()
+        self._by_system = {member.caller.system_id: member for member in self._members.values()}
         self._looked_at = time.monotonic()
         self._fresh_until = self._looked_at + REMEMBERED_S
 

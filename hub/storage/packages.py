@@ -31,7 +31,7 @@ SELECT d.id, d.document_id, d.kind, d.addressed_as, d.created_at, d.handed_over_
        o.from_code, o.size, p.at AS taken_up_at
 FROM delivery d JOIN document o ON o.id = d.document_id
 LEFT JOIN package_taken_up p ON p.delivery_id = d.id
-WHERE {_VISIBLE}
+WHERE {_VISIBLE} AND ($4::text IS NULL OR d.unit_id = $4)
 ORDER BY d.lane = 'urgent' DESC, d.id LIMIT $3
 """
 COUNT: Final = f"SELECT count(*) FROM (SELECT FROM delivery d WHERE {_VISIBLE} LIMIT $3) AS counted"
@@ -69,6 +69,19 @@ SERVED: Final = """
 SELECT d.unit_id, d.document_id FROM document o JOIN delivery d ON d.document_id = o.id
 WHERE o.from_unit = $2 AND o.document_no = $3 AND o.system_id = $1 AND o.sha256 = $4
 """
+# By its number at once; by its notation among the newest of its sender, which an index gives in this order.
+PASSED_ON: Final = """
+SELECT o.id FROM document o
+WHERE o.from_unit = $1 AND o.document_no = $2
+  AND EXISTS (SELECT FROM delivery d WHERE d.document_id = o.id AND d.unit_id = $3)
+UNION ALL
+SELECT o.id FROM (
+    SELECT id FROM document WHERE system_id = $4 AND kind = 'document' ORDER BY id DESC LIMIT $5) AS o
+JOIN document_text t ON t.document_id = o.id AND t.code = $2
+JOIN document f ON f.id = o.id AND f.from_unit = $1
+WHERE EXISTS (SELECT FROM delivery d WHERE d.document_id = o.id AND d.unit_id = $3)
+LIMIT 1
+"""
 
 
 class PgPackages:
@@ -77,9 +90,11 @@ class PgPackages:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def waiting(self, system_id: UUID, kind: MessageKind, *, limit: int) -> tuple[PackageRow, ...]:
-        """Return what a system has not confirmed yet and may see."""
-        rows = await self._connection.fetch(WAITING, system_id, kind.value, limit)
+    async def waiting(
+        self, system_id: UUID, kind: MessageKind, *, limit: int, unit_id: str | None = None
+    ) -> tuple[PackageRow, ...]:
+        """Return what a system has not confirmed yet and may see, of one unit or of all."""
+        rows = await self._connection.fetch(WAITING, system_id, kind.value, limit, unit_id)
         return tuple(_package(row) for row in rows)
 
     async def count(self, system_id: UUID, kind: MessageKind, *, limit: int) -> int:
@@ -104,6 +119,15 @@ class PgPackages:
         """Return the units that have this body from this system already."""
         rows = await self._connection.fetch(SERVED, system_id, from_unit, document_no, sha256)
         return {row["unit_id"]: row["document_id"] for row in rows}
+
+    async def passed_on(
+        self, from_unit: str, to_unit: str, name: str, *, system_id: UUID | None, newest: int
+    ) -> UUID | None:
+        """Return a document of this number or notation that was accepted for a unit."""
+        found: UUID | None = await self._connection.fetchval(
+            PASSED_ON, from_unit, name, to_unit, system_id, newest
+        )
+        return found
 
 
 def _package(row: asyncpg.Record) -> PackageRow:

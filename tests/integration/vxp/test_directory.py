@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.vxp import server_directory
+from adapters import packed_lists
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level
 from hub.services import directory_snapshot
 from tests.integration.vxp.conftest import Served, serve
@@ -82,13 +82,13 @@ async def test_both_schemes_stand_side_by_side(database_url: str, tmp_path: Path
 
 async def test_a_list_is_made_once_for_a_directory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    original = server_directory._pack
+    original = packed_lists._pack
 
     def counted(*arguments: Any) -> tuple[bytes, int]:
         made.append(1)
         return original(*arguments)
 
-    monkeypatch.setattr(server_directory, "_pack", counted)
+    monkeypatch.setattr(packed_lists, "_pack", counted)
     _, a = await served.connect("DMS A", A)
     for _ in range(3):
         await listed(a, "getAgenciesList")

@@ -1,0 +1,1 @@
+"""The Bkav eDoc REST dialect, served by the hub."""
