@@ -21,7 +21,7 @@ from pyhanko.sign.validation import read_certification_data
 from signing.errors import DocumentRefused, SigningFailed
 from signing.options import VerifyOptions
 from signing.pdf_revisions import is_locked
-from signing.pdf_structure import PdfFile
+from signing.pdf_structure import PdfFile, open_pdf
 from signing.pdf_verify import verify_pdf
 from signing.report import Coverage, FileReport, Indication, Role, SignatureReport, rank
 from signing.verify import verify_bytes
@@ -65,6 +65,12 @@ def refuse_against_signatures(
             code="last_signature_failed",
         )
     return before
+
+
+def verdicts(pdf: bytes) -> tuple[SignatureReport, ...]:
+    """The verdicts of the signatures that are in a file now."""
+    file = open_pdf(pdf)
+    return verify_pdf(pdf, SECOND_LOOK, file=file)[0] if file.signatures else ()
 
 
 def look_again(

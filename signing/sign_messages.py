@@ -108,6 +108,14 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "--box phải là năm số nguyên trang,trái,dưới,phải,trên (đơn vị point) nằm trong một trang của tệp.",
         "--box takes five whole numbers page,left,bottom,right,top (points) on a page of the file.",
     ),
+    "prepared_expired": (
+        "Đã quá thời hạn hoàn tất chữ ký kể từ khi chuẩn bị: hãy chuẩn bị lại.",
+        "The signature was prepared too long ago: prepare it again.",
+    ),
+    "prepared_other_document": (
+        "Tệp không phải là tệp đã chuẩn bị ký, hoặc đã bị thay đổi từ lúc đó.",
+        "The file is not the one that was prepared, or it has been changed since.",
+    ),
     "role_missing": ("Nội dung và vị trí chỉ dùng cùng --role.", "Text, place and picture go with --role."),
     "signature_misplaced": (
         "Chữ ký mới không nằm cuối tệp. Không ghi ra tệp nào.",
@@ -118,6 +126,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "The signature that was made does not verify; nothing was written.",
     ),
     "signing_error": ("Không ký được.", "Signing is not possible."),
+    "state_damaged": (
+        "Dữ liệu chuẩn bị ký bị hỏng hoặc bị thay đổi: hãy chuẩn bị lại.",
+        "What was kept of the preparation is damaged or was changed: prepare again.",
+    ),
     "text_missing": (
         "Chữ ký loại này cần nội dung: dùng --text.",
         "This kind of signature needs its words: give --text.",
@@ -142,6 +154,14 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "tsa_address": (
         "Địa chỉ dịch vụ dấu thời gian phải là http:// hoặc https://.",
         "A timestamp authority's address begins with http:// or https://.",
+    ),
+    "value_other_certificate": (
+        "Chữ ký được tạo bằng chứng thư khác với chứng thư lúc chuẩn bị.",
+        "The value comes with another certificate than was named when preparing.",
+    ),
+    "value_wrong": (
+        "Giá trị chữ ký không khớp với chứng thư và tệp đã chuẩn bị. Không ghi ra tệp nào.",
+        "The value fits neither the certificate nor what was prepared; nothing was written.",
     ),
     "value_too_large": (
         "Chữ ký lớn hơn phần đã dành sẵn trong tệp.",
