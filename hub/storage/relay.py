@@ -91,7 +91,7 @@ ORDER BY first_seen_at LIMIT $2
 """
 FORGET = """
 DELETE FROM relay_package
-WHERE state IN ('taken', 'dropped') AND told IS NOT DISTINCT FROM to_tell
+WHERE state IN ('taken', 'dropped', 'waiting') AND blob_id IS NULL AND told IS NOT DISTINCT FROM to_tell
   AND changed_at < hub_now() - $1::interval
 """
 FORGET_MESSAGES = "DELETE FROM relay_message WHERE accepted_at < hub_now() - $1::interval"

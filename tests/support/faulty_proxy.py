@@ -10,6 +10,7 @@ package of a message under another id and the recipient's old code, and messages
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
 from collections import Counter
@@ -88,8 +89,8 @@ class FaultyProxy:
             if fault == "cut_in_the_middle":
                 return await self._cut(request, answer)
             answer = self._written_anew(answer)
-        if operation == "updateStatus" and status == 200 and b'"OK"' in answer:
-            self._copies.pop(package, None)
+        if operation == "getEdoc" and b'"OK"' in answer:
+            self._bodies[package] = base64.b64decode(json.loads(answer)["data"])
         return web.Response(status=status, headers=headers, body=answer)
 
     async def _upstream(
