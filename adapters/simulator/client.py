@@ -128,6 +128,13 @@ class HubClient:
         """Return a document and where its deliveries stand."""
         return await self._get(f"/api/v1/documents/{document_id}")
 
+    async def recall(self, document_id: str, reason: str, *, at: datetime) -> list[Json]:
+        """Ask for a document back from all its recipients; return what became of it at each."""
+        order = {"reason": reason, "at": at.isoformat()}
+        answer = await self._post(f"/api/v1/documents/{document_id}/recall", order)
+        recipients: list[Json] = answer["recipients"]
+        return recipients
+
     async def timeline(self, document_id: str) -> list[Json]:
         """Return what happened to a document."""
         events: list[Json] = (await self._get(f"/api/v1/documents/{document_id}/timeline"))["events"]

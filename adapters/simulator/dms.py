@@ -35,6 +35,7 @@ from signing.credentials import Credential
 from signing.pades import sign_letter
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+NEW = Business(doc_type=0, reason="Văn bản điện tử mới", paper=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Letter:
     to: Sequence[Unit]
     priority: int = 0
     reply_to: Json | None = None
+    business: Business = NEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,14 @@ class SimulatedDms:
     """One system speaking for one unit."""
 
     def __init__(
-        self, unit: Unit, client: HubClient, *, person: Credential, organisation: Credential
+        self,
+        unit: Unit,
+        client: HubClient,
+        *,
+        person: Credential | None = None,
+        organisation: Credential | None = None,
     ) -> None:
+        """Without credentials it only receives."""
         self.unit = unit
         self.client = client
         self._person = person
@@ -117,6 +125,8 @@ class SimulatedDms:
 
     def _signed_pdf(self, letter: Letter, now: datetime) -> bytes:
         unit = self.unit
+        assert self._person is not None, f"{unit.name} does not sign"
+        assert self._organisation is not None, f"{unit.name} has no seal"
         pdf = make_letter(
             issuing_body=unit.name,
             governing_body=unit.governing_body,
@@ -159,7 +169,7 @@ class SimulatedDms:
             trace_headers=(
                 TraceHeader(organ_id=self.unit.code, timestamp=TimeText(raw=f"{local:%Y/%m/%d %H:%M:%S}")),
             ),
-            business=Business(doc_type=0, reason="Văn bản điện tử mới", paper=0),
+            business=letter.business,
             attachments=(
                 AttachmentInfo(
                     content_id="1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hub.bootstrap import SchemaOutdated, TrustUnusable
+from hub.bootstrap.clock import ClockRefused
 from hub.broker.declaring import TopologyConflict
 from hub.config import SettingsInvalid
 from hub.domain.directory_file import FileUnreadable
@@ -29,6 +30,7 @@ _TOLD: Final = (
     MigrationError,
     DatabaseUnfit,
     TlsUnusable,
+    ClockRefused,
 )
 
 

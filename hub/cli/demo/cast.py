@@ -1,4 +1,4 @@
-"""Who plays in the demo: a commune, its district, and a department of the province.
+"""Who plays in the demo: a commune, its district, departments of the province, two districts that merge.
 
 Names of places are real, codes are illustrative (none is published), people are invented.
 """
@@ -13,12 +13,16 @@ from adapters.simulator.dms import Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A simulated system and the unit it speaks for, with its acceptance policy."""
+    """A simulated system and the unit it speaks for, with its acceptance policy.
+
+    Whoever does not sign only receives: no certificates are made for them.
+    """
 
     key: str
     system: str
     unit: Unit
     policy: tuple[tuple[str, str], ...] = ()
+    signs: bool = True
 
 
 COMMUNE: Final = Role(
@@ -65,7 +69,53 @@ DEPARTMENT: Final = Role(
         authority=None,
     ),
 )
-ROLES: Final = (COMMUNE, DISTRICT, DEPARTMENT)
+FINANCE: Final = Role(
+    key="finance",
+    system="QLVB Sở Tài chính",
+    unit=Unit(
+        code="000.00.03.H09",
+        name="Sở Tài chính",
+        notation="STC-VP",
+        place="Bình Dương",
+        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
+        signer="",
+        signer_title="",
+        authority=None,
+    ),
+    signs=False,
+)
+ENDING: Final = Role(
+    key="ending",
+    system="QLVB huyện Bàu Bàng",
+    unit=Unit(
+        code="000.00.36.H09",
+        name="Ủy ban nhân dân huyện Bàu Bàng",
+        notation="UBND-VP",
+        place="Bàu Bàng",
+        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
+        signer="",
+        signer_title="",
+        authority=None,
+    ),
+    signs=False,
+)
+HEIR: Final = Role(
+    key="heir",
+    system="QLVB thành phố Bến Cát",
+    unit=Unit(
+        code="000.00.35.H09",
+        name="Ủy ban nhân dân thành phố Bến Cát",
+        notation="UBND-VP",
+        place="Bến Cát",
+        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
+        signer="",
+        signer_title="",
+        authority=None,
+    ),
+    signs=False,
+)
+ROLES: Final = (COMMUNE, DISTRICT, DEPARTMENT, FINANCE, ENDING, HEIR)
+PULLING: Final = (COMMUNE, DISTRICT, DEPARTMENT, ENDING, HEIR)
 UNKNOWN_UNIT: Final = Unit(
     code="000.99.38.H09",
     name="Ủy ban nhân dân xã Không Có",

@@ -20,9 +20,10 @@ import aiohttp
 
 from adapters.simulator.client import HubClient
 from adapters.simulator.dms import SimulatedDms
-from hub.bootstrap import open_hub, prepare_home
+from hub.bootstrap import Hub, open_hub, prepare_home
+from hub.bootstrap.clock import DemoClock, open_demo_clock
 from hub.cli.demo.cast import ROLES, Role
-from hub.cli.demo.ministry import Nation, open_nation
+from hub.cli.demo.nation import WAY_OUT, Nation, open_nation
 from hub.cli.demo.serving import serving
 from hub.config import Settings, load_settings
 from hub.demo_data import binh_duong_csv
@@ -32,17 +33,23 @@ from signing.credentials import Credential
 from signing.devpki import DevPki
 
 KEYS_FILE: Final = "api-keys.json"
+OWN_SYSTEMS: Final = (*(role.system for role in ROLES), WAY_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A running demo: where it answers, and who plays."""
+    """A running demo: where it answers, who plays, and what people of the province need.
+
+    `hub` is for what a person would do at the command line; systems play by HTTP alone.
+    """
 
     url: str
     home: Path
     keys: dict[str, str]
     systems: dict[str, SimulatedDms]
     nation: Nation
+    hub: Hub
+    clock: DemoClock
 
     def system(self, role: Role) -> SimulatedDms:
         """Return the simulated system of a role."""
@@ -51,8 +58,9 @@ class Stage:
 
 def demo_settings(home: Path | None, port: int | None) -> Settings:
     """Return the settings of the demo: those of any hub, trusting the development PKI."""
-    # The exchange outside is asked every second: nobody wants to wait a minute in a demo.
-    often = {"interval_s": 1, "directory_sync": False}
+    # The exchange outside is asked every second: nobody wants to wait a minute in a demo. Its silence is no
+    # alarm where the clock is set on by days.
+    often = {"interval_s": 1, "directory_sync": False, "silence_hours": 1_000}
     settings = load_settings(home=home, http_port=port, relay=often)
     prepare_home(settings)
     if settings.trust_folder is not None:
@@ -63,11 +71,15 @@ def demo_settings(home: Path | None, port: int | None) -> Settings:
 
 @asynccontextmanager
 async def set_stage(settings: Settings) -> AsyncIterator[Stage]:
-    """Start a hub with the illustrative directory and connect the simulated systems; stop all at the end."""
+    """Start a hub with the illustrative directory and connect the simulated systems; stop all at the end.
+
+    Raises:
+        ClockRefused: `not_a_demo`: the database is a real hub's.
+    """
     folder = settings.home / "demo"
     pki = await asyncio.to_thread(DevPki.open_or_create, folder / "pki")
     credentials = {role.key: await asyncio.to_thread(_credentials, pki, role) for role in ROLES}
-    async with open_hub(settings) as hub:
+    async with open_hub(settings) as hub, open_demo_clock(settings, OWN_SYSTEMS) as clock:
         keys = await _register(hub.registry, folder)
         async with serving(hub) as url, aiohttp.ClientSession() as session:
             systems = {
@@ -80,11 +92,21 @@ async def set_stage(settings: Settings) -> AsyncIterator[Stage]:
                 for role in ROLES
             }
             async with open_nation(settings, hub) as nation:
-                yield Stage(url=url, home=settings.home, keys=keys, systems=systems, nation=nation)
+                yield Stage(
+                    url=url,
+                    home=settings.home,
+                    keys=keys,
+                    systems=systems,
+                    nation=nation,
+                    hub=hub,
+                    clock=clock,
+                )
 
 
-def _credentials(pki: DevPki, role: Role) -> tuple[Credential, Credential]:
+def _credentials(pki: DevPki, role: Role) -> tuple[Credential | None, Credential | None]:
     unit = role.unit
+    if not role.signs:
+        return None, None
     person = pki.issue_person(unit.signer, agency_name=unit.name, title=unit.signer_title)
     return person, pki.issue_organisation(unit.name)
 

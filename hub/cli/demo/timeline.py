@@ -42,14 +42,12 @@ WORDS: Final[Mapping[str, str]] = {
     "delivery_released": "văn thư cho chuyển",
     "delivery_withdrawn": "rút lại trước khi giao: lập chứng cứ chưa gửi nội dung",
     "delivery_redirected": "chuyển sang {to_unit}: lập chứng cứ",
-    "delivery_added": "thêm nơi nhận thay",
     "delivery_attempt_failed": "giao chưa được (lần {attempt}): {problem}",
     "deadline_alerted": "quá giờ báo động, báo nơi gửi",
     "peer_paused": "phần mềm nhận không trả lời: tạm ngưng đến {until}",
     "peer_resumed": "phần mềm nhận trả lời lại: giao tiếp những gì còn chờ",
     "change_requested": "yêu cầu với văn bản cũ: {business_state}",
     "document_versioned": "phiên bản {version_no} của văn bản",
-    "delivery_fetched_outside": "bên ngoài tỉnh đã lấy",
     "document_relayed": "đã chuyển ra trục quốc gia",
 }
 
