@@ -13,14 +13,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pypdfium2
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops
 
-SCALE = 1.0
+from signing.pdf_cover import blank, hides_ink
+
+SCALE, CLOSE_SCALE = 1.0, 2.0
+"""Pixels per point: of the comparison, and of the closer look at what a picture may hide."""
 MAX_PIXELS = 4_000_000
 THRESHOLD = 48
 MASK_MARGIN = 2.0
-DARK, LIGHT = 110, 190
-VANISHED_PIXELS, VANISHED_SHARE = 12, 0.15
+MASK_SHARE = 0.4
+"""Of a page: a field that is larger is no place for a signature; nothing in it is expected."""
 Rectangle = tuple[float, float, float, float]
 
 
@@ -50,7 +53,7 @@ class PageViewer:
         self._data = data
         self._seconds_left = seconds
         self._documents: dict[int, pypdfium2.PdfDocument] = {}
-        self._images: dict[tuple[int, int], Image.Image] = {}
+        self._images: dict[tuple[int, int, float], Image.Image] = {}
 
     def close(self) -> None:
         """Let go of PDFium's documents."""
@@ -119,13 +122,21 @@ class PageViewer:
             if delta.getbbox() is None:
                 continue
             sheet = _sheet(self._document(end)[number - 1])
-            here = [sheet.seen(m.rect) for m in masks if m.page == number]
-            if _hides_ink(before, after, here, [sheet.seen(m.rect) for m in drawn if m.page == number]):
+            here, below = sheet.places(masks, number), sheet.places(drawn, number)
+            changed = [m for m in here if delta.crop(_pixels(m, delta.size)).getbbox() is not None]
+            if changed and self._is_covered(end, number, changed, below):
                 covered.append(number)
-            _blank(delta, here)
+            for rectangle in here:
+                blank(delta, _pixels(rectangle, delta.size))
             if delta.getbbox() is not None:
                 different.append(number)
         return PageComparison(different=tuple(different), covered=tuple(covered))
+
+    def _is_covered(self, end: int, number: int, masks: list[Rectangle], drawn: list[Rectangle]) -> bool:
+        before = self._image(end, number, CLOSE_SCALE)
+        after = self._image(len(self._data), number, CLOSE_SCALE)
+        size = before.size
+        return hides_ink(before, after, [_pixels(m, size) for m in masks], [_pixels(d, size) for d in drawn])
 
     def _document(self, end: int) -> pypdfium2.PdfDocument:
         if end not in self._documents:
@@ -135,16 +146,17 @@ class PageViewer:
             self._documents[end] = document
         return self._documents[end]
 
-    def _image(self, end: int, number: int) -> Image.Image:
-        if (end, number) not in self._images:
-            self._images[(end, number)] = self._drawn(self._document(end)[number - 1]).convert("L")
-        return self._images[(end, number)]
+    def _image(self, end: int, number: int, scale: float = SCALE) -> Image.Image:
+        key = (end, number, scale)
+        if key not in self._images:
+            self._images[key] = self._drawn(self._document(end)[number - 1], scale).convert("L")
+        return self._images[key]
 
     @staticmethod
-    def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
+    def _drawn(page: pypdfium2.PdfPage, scale: float = SCALE) -> Image.Image:
         width, height = page.get_size()
-        scale = min(SCALE, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
-        bitmap = page.render(scale=scale, grayscale=False, may_draw_forms=True)
+        bounded = min(scale, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+        bitmap = page.render(scale=bounded, grayscale=False, may_draw_forms=True)
         picture: Image.Image = bitmap.to_pil().convert("RGB")
         page.close()
         return picture
@@ -159,6 +171,15 @@ class _Sheet:
     width: float
     height: float
     rotation: int
+
+    def places(self, masks: list[PageMask], number: int) -> list[Rectangle]:
+        """The masks of that page as shares of the picture; oversized ones are none."""
+        largest = MASK_SHARE * self.width * self.height
+        return [
+            self.seen(m.rect)
+            for m in masks
+            if m.page == number and (m.rect[2] - m.rect[0]) * (m.rect[3] - m.rect[1]) <= largest
+        ]
 
     def seen(self, rect: Rectangle) -> Rectangle:
         """A rectangle of user space as shares of the picture: left, top, right, bottom."""
@@ -182,33 +203,9 @@ def _sheet(page: pypdfium2.PdfPage) -> _Sheet:
     )
 
 
-def _hides_ink(
-    before: Image.Image, after: Image.Image, masks: list[Rectangle], drawn: list[Rectangle]
-) -> bool:
-    """Whether dark marks of the signed page are light now, inside the pictures of later signatures."""
-    dark = before.point(lambda v: 255 if v < DARK else 0)
-    gone = ImageChops.multiply(dark, after.point(lambda v: 255 if v > LIGHT else 0))
-    _blank(gone, drawn)
-    for rectangle in masks:
-        box = _pixels(rectangle, before.size)
-        inside = gone.crop(box).histogram()[255]
-        printed = dark.crop(box).histogram()[255]
-        if inside >= VANISHED_PIXELS and inside > printed * VANISHED_SHARE:
-            return True
-    return False
-
-
 def _pixels(rectangle: Rectangle, size: tuple[int, int]) -> tuple[int, int, int, int]:
     left, top, right, bottom = rectangle
     wide, high = size
     first = (min(max(int(left * wide), 0), wide), min(max(int(top * high), 0), high))
     last = (min(int(right * wide) + 1, wide), min(int(bottom * high) + 1, high))
     return *first, max(last[0], first[0]), max(last[1], first[1])
-
-
-def _blank(picture: Image.Image, rectangles: list[Rectangle]) -> None:
-    pencil = ImageDraw.Draw(picture)
-    for rectangle in rectangles:
-        left, top, right, bottom = _pixels(rectangle, picture.size)
-        if right > left and bottom > top:
-            pencil.rectangle((left, top, right - 1, bottom - 1), fill=0)
