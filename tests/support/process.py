@@ -39,6 +39,7 @@ POLL_S: Final = 0.02
 START_S: Final = 45.0
 END_S: Final = 20.0
 COMMAND_S: Final = 60.0
+DEMO_S: Final = 240.0
 
 
 async def until(look: Callable[[], Awaitable[T | None]], *, within_s: float, what: str) -> T:
@@ -67,7 +68,9 @@ class Finished:
     err: str
 
 
-def lienthong(*arguments: str, home: Path, env: Mapping[str, str] | None = None) -> Finished:
+def lienthong(
+    *arguments: str, home: Path, env: Mapping[str, str] | None = None, within_s: float = COMMAND_S
+) -> Finished:
     """Run a command to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "hub", *arguments],
@@ -76,7 +79,7 @@ def lienthong(*arguments: str, home: Path, env: Mapping[str, str] | None = None)
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=COMMAND_S,
+        timeout=within_s,
         check=False,
     )
     return Finished(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.cli.demo.cast import DEPARTMENT, ROLES
-from tests.support.process import Finished, Home, lienthong, new_folder
+from hub.cli.demo.cast import COMMUNE, DEPARTMENT, ROLES
+from tests.support.process import DEMO_S, Finished, Home, lienthong, new_folder
 
 
 def demo(home: Home) -> Finished:
     """Play the scenario once and look whether anything is left running."""
-    done = lienthong("demo", "--once", "--port", "0", home=home.path)
+    done = lienthong("demo", "--once", "--port", "0", home=home.path, within_s=DEMO_S)
     assert home.database_processes == ()
     assert "Traceback" not in done.err
     return done
@@ -45,6 +45,27 @@ def test_the_demo_passes_again_in_the_same_home_with_the_same_keys(first: Finish
     keys = [line for line in first.out.splitlines() if "khóa API" in line]
     assert len(keys) == len(ROLES)
     assert all(line in again.out for line in keys)
+
+
+def test_the_demo_puts_the_clock_back_that_it_has_set_on(first: Finished, stage: Home) -> None:
+    found = lienthong("doctor", home=stage.path)
+    assert "clock_shifted" not in found.out + found.err
+    assert first.code == 0
+
+
+def test_the_demo_refuses_a_home_in_which_other_systems_are_registered() -> None:
+    with new_folder() as folder:
+        home = Home(path=folder / "h")
+        imported = lienthong("agency", "import", "--demo", home=home.path)
+        assert imported.code == 0, imported.err
+        assert (
+            lienthong("system", "add", "QLVB thật", "--unit", DEPARTMENT.unit.code, home=home.path).code == 0
+        )
+        refused = lienthong("demo", "--once", "--port", "0", home=home.path)
+        assert refused.code == 1
+        assert "[not_a_demo]" in refused.err
+        listed = lienthong("system", "list", home=home.path)
+        assert COMMUNE.system not in listed.out
 
 
 @pytest.mark.usefixtures("first")

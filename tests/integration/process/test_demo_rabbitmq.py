@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.support.process import Home, lienthong, new_folder
+from tests.support.process import DEMO_S, Home, lienthong, new_folder
 from tests.support.rabbit import SERVER, Rabbit
 
 pytestmark = pytest.mark.needs(SERVER)
@@ -20,7 +20,9 @@ async def test_the_demo_passes_on_rabbitmq_and_a_given_postgresql(rabbit: Rabbit
     }
     with new_folder() as folder:
         home = Home(path=folder / "h")
-        done = await asyncio.to_thread(lienthong, "demo", "--once", "--port", "0", home=home.path, env=env)
+        done = await asyncio.to_thread(
+            lienthong, "demo", "--once", "--port", "0", home=home.path, env=env, within_s=DEMO_S
+        )
         assert done.code == 0, done.out + done.err
         assert "Traceback" not in done.err
         assert home.database_processes == ()
