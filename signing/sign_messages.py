@@ -9,6 +9,18 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Không tìm thấy dòng chữ để đặt chữ ký. Chỉ rõ bằng --anchor hoặc --box.",
         "The words beside which to sign are not in the file: give --anchor or --box.",
     ),
+    "container_files": (
+        "Một gói ASiC chứa từ 1 đến 200 tệp.",
+        "A container holds 1 to 200 files.",
+    ),
+    "container_names": (
+        "Tên tệp trùng nhau hoặc không dùng được trong gói ASiC.",
+        "Names of files repeat, or cannot stand in a container.",
+    ),
+    "container_unsignable": (
+        "Không ký thêm được vào gói này: tệp hỏng hoặc không phải ASiC-E.",
+        "Nothing can be added to this container: it is damaged or no ASiC-E.",
+    ),
     "copy_of_signed": (
         "Văn bản đã có chữ ký số: không sao y trên tệp này, hãy chuyển tiếp bản gốc.",
         "The file is signed already: it is not copied but forwarded as it is.",

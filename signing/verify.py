@@ -119,12 +119,13 @@ def sniff(data: bytes) -> FileFormat:
     """What the bytes are."""
     if is_cms(data):
         return FileFormat.CMS
+    # Before PDF, which may begin anywhere in the head: a container's first file may be one.
+    if data.startswith(b"PK\x03\x04") and (kind := looks_like(data)) is not FileFormat.UNKNOWN:
+        return kind
     if b"%PDF-" in data[:HEAD_BYTES]:
         return FileFormat.PDF
     if _XML.match(data[:HEAD_BYTES]):
         return FileFormat.XML
-    if data.startswith(b"PK\x03\x04"):
-        return looks_like(data)
     return FileFormat.UNKNOWN
 
 
