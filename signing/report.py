@@ -151,7 +151,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateInfo:
-    """The signer's certificate as people name it, and its SHA-256 (hex), by which it is told from all others."""
+    """The signer's certificate as people name it, and its SHA-256 (hex), which tells it from all others."""
 
     subject: str
     issuer: str

@@ -22,6 +22,7 @@ from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.folders import make_folder_watcher
 from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
+from hub.bootstrap.signatures import make_verdicts
 from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import format_limits_of, trust_folder
 from hub.bootstrap.vxp import hang_in
@@ -40,6 +41,7 @@ from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
 from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
+from hub.services.verdicts import Workers
 from hub.services.verification import VerificationService
 from hub.storage.listener import InboxListener
 from hub.storage.pool import create_pool
@@ -100,7 +102,13 @@ async def open_hub(settings: Settings) -> AsyncIterator[Hub]:
         uow = PgUnitOfWork(pool, on_commit=bell.ring)
         broker = await stack.enter_async_context(open_broker(settings, uow))
         yield await assemble(
-            settings, uow=uow, blobs=blobs, verifier=verifier, bell=bell, dsn=dsn, broker=broker
+            settings,
+            uow=uow,
+            blobs=blobs,
+            verifier=make_verdicts(settings, verifier, uow),
+            bell=bell,
+            dsn=dsn,
+            broker=broker,
         )
 
 
@@ -123,7 +131,7 @@ async def assemble(
     *,
     uow: PgUnitOfWork,
     blobs: BlobStore,
-    verifier: VerifierPool,
+    verifier: Workers,
     bell: Bell,
     dsn: str,
     broker: Broker | None = None,
@@ -135,7 +143,7 @@ async def assemble(
     kit = make_kit(settings, uow, blobs)
     listener = InboxListener(dsn)
     broker = broker or InProcessBroker(due_rows(uow))
-    services = make_services(settings, kit, listener)
+    services = make_services(settings, kit, listener, verifier)
     succession = Succession(kit, services.directory, DecisionService(kit, services.directory))
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints, kit.metrics),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from hub import __version__
 from hub.bootstrap.entrance import peers_of
+from hub.bootstrap.signatures import make_signature_service
 from hub.bootstrap.values import format_limits_of, make_ids, rules_of, suffixes_of
 from hub.config import Settings
 from hub.domain.ids import Uuid7Factory
@@ -30,6 +31,7 @@ from hub.services.recall import RecallService
 from hub.services.registry import RegistryService
 from hub.services.slots import Slots
 from hub.services.statuses import StatusService
+from hub.services.verdicts import Workers
 from hub.storage.listener import InboxListener
 from hub.storage.seal_keys import FileSealer
 from hub.web.keys import Services
@@ -50,7 +52,7 @@ def make_kit(settings: Settings, uow: UnitOfWork, blobs: BlobStore) -> Kit:
     )
 
 
-def make_services(settings: Settings, kit: Kit, listener: InboxListener) -> Services:
+def make_services(settings: Settings, kit: Kit, listener: InboxListener, workers: Workers) -> Services:
     directory = DirectorySnapshot(kit.uow, suffixes_of(settings))
     limits = settings.limits
     health = HealthService(kit)
@@ -88,6 +90,7 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener) -> Serv
         metrics=kit.metrics,
         rules=kit.rules,
         peers=peers_of(settings),
+        signatures=make_signature_service(settings, kit, workers, follow),
     )
 
 

@@ -24,6 +24,9 @@ class Limits(Group):
     elements: Count = Field(50_000, description="Most elements of one message.")
     intake_per_node: Count = Field(32, description="Submissions read at once by one node (503 beyond).")
     intake_per_system: Count = Field(4, description="Submissions read at once of one system (429 beyond).")
+    verify_per_system: Count = Field(
+        3, description="Files verified at once on request of one system (429 beyond)."
+    )
     calls_per_minute: Count = Field(
         60_000, description="Calls of one system to one node in a minute (429 beyond), unless it has its own."
     )

@@ -147,6 +147,15 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         retryable=True,
     ),
     Problem(
+        code="verification_busy",
+        status=503,
+        vi="Trục đang kiểm tra quá nhiều tệp cùng lúc.",
+        en="The exchange is verifying as many files as it can.",
+        action_vi="Gửi lại sau thời gian nêu trong Retry-After.",
+        action_en="Send again after Retry-After.",
+        retryable=True,
+    ),
+    Problem(
         code="intake_busy",
         status=503,
         vi="Trục đang nhận quá nhiều văn bản cùng lúc.",

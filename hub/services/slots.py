@@ -20,7 +20,9 @@ RETRY_AFTER_S: Final = 2
 class Slots:
     """Counts the intakes under way on this node."""
 
-    def __init__(self, *, per_node: int, per_system: int) -> None:
+    def __init__(self, *, per_node: int, per_system: int, full: str = "intake_busy") -> None:
+        """Give out so many places; `full` is the problem of a node that has none left."""
+        self._full = full
         self._per_node = per_node
         self._per_system = per_system
         self._all = 0
@@ -32,7 +34,7 @@ class Slots:
         if self._by_system[system_id] >= self._per_system:
             raise Refusal("system_busy", retry_after=RETRY_AFTER_S)
         if self._all >= self._per_node:
-            raise Refusal("intake_busy", retry_after=RETRY_AFTER_S)
+            raise Refusal(self._full, retry_after=RETRY_AFTER_S)
         self._all += 1
         self._by_system[system_id] += 1
         try:

@@ -55,6 +55,7 @@ from schemas.issues import EdxmlRefused
 from schemas.limits import FormatLimits
 from signing.messages import Code
 from signing.report import FileReport
+from signing.report_codec import encode
 from signing.verify import unfinished
 
 log = structlog.get_logger(__name__)
@@ -255,6 +256,7 @@ class VerificationService:
                 sha256=file.sha256,
                 indication=report.indication.value,
                 report_json=report_bytes(report),
+                whole=encode(report),
             )
             for file, report in zip(findings.files, findings.reports, strict=True)
         ]

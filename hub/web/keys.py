@@ -25,6 +25,7 @@ from hub.services.inbox import InboxService
 from hub.services.intake import IntakeService
 from hub.services.recall import RecallService
 from hub.services.rules import Rules
+from hub.services.signatures import SignatureService
 from hub.services.statuses import StatusService
 from hub.web.peer import PeerReader
 
@@ -52,6 +53,7 @@ class Services:
     rules: Rules
     metrics: Metrics
     peers: PeerReader
+    signatures: SignatureService
 
 
 class UnderWay:

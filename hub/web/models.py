@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from hub.domain.limits import REASON_MAX, RECIPIENTS_MAX
 
@@ -355,11 +355,15 @@ class EvidenceList(Model):
 
 
 class SignatureReportOut(Model):
-    """The signature report of one attachment, as `lienthong verify --json` writes it."""
+    """The signature report of one attachment, as `lienthong verify --json` writes it.
+
+    At `url` it is given alone, also as a printable PDF and as ETSI TS 119 102-2 XML (by Accept).
+    """
 
     position: int
     sha256: str
     indication: str
+    url: str
     report: dict[str, object]
 
 
@@ -369,6 +373,16 @@ class SignatureReports(Model):
     document_id: UUID
     indication: str | None
     reports: list[SignatureReportOut]
+
+
+class VerifyOrder(Model):
+    """Asks for the verification of a document that the caller sent or received, as it stands today."""
+
+    document_id: UUID
+
+
+class VerifyReports(RootModel[list[dict[str, object]]]):
+    """What `lienthong verify --json` prints: an array with one object per file."""
 
 
 class AgencyOut(Model):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub.domain.problems import PROBLEMS
-from hub.web.models import DocumentMetadata, ProblemDocument
+from hub.web.models import DocumentMetadata, ProblemDocument, VerifyOrder
 from hub.web.operation import Operation
 from hub.web.responses import PROBLEM_TYPE
 from hub.web.routes import OPERATIONS
@@ -56,7 +56,9 @@ def _schemas() -> Json:
     models: set[type[BaseModel]] = {ProblemDocument, DocumentMetadata}
     for operation in OPERATIONS:
         models |= {model for model in operation.answers.values() if model is not None}
-        if operation.body is not None and operation.body != "edxml":
+        if operation.body == "file":
+            models.add(VerifyOrder)
+        elif operation.body is not None and operation.body != "edxml":
             models.add(operation.body)
     ordered = sorted(models, key=lambda model: model.__name__)
     _, definitions = models_json_schema([(model, "serialization") for model in ordered], ref_template=_REF)
@@ -102,7 +104,10 @@ def _operation(operation: Operation) -> Json:
 
 
 def _path_parameter(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    schema: Json = {"type": "string", "format": "uuid"}
+    if name == "position":
+        schema = {"type": "integer", "minimum": 0}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _request_body(operation: Operation) -> Json:
@@ -122,9 +127,30 @@ def _request_body(operation: Operation) -> Json:
             "multipart/form-data": {"schema": form},
         }
         return {"required": True, "content": content}
+    if operation.body == "file":
+        return {"required": True, "content": _file_content()}
     assert operation.body is not None  # the caller asks only for operations with a body
     schema = {"$ref": _REF.format(model=operation.body.__name__)}
     return {"required": operation.body_required, "content": {"application/json": {"schema": schema}}}
+
+
+def _file_content() -> Json:
+    binary = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "format": "binary"},
+            "content": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        },
+    }
+    return {
+        "application/octet-stream": binary,
+        "application/pdf": binary,
+        "application/xml": binary,
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": {"$ref": _REF.format(model=VerifyOrder.__name__)}},
+    }
 
 
 def _responses(operation: Operation) -> Json:
@@ -134,6 +160,7 @@ def _responses(operation: Operation) -> Json:
             content: Json = {operation.media_type: {"schema": {"type": "string"}}}
         else:
             content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
+        content |= {kind: {"schema": {"type": "string"}} for kind in operation.variants}
         responses[str(status)] = {"description": "OK", "content": content}
     codes = operation.problems if operation.open_to_all else (*_COMMON, *operation.problems)
     by_status: dict[int, list[str]] = {}

@@ -24,7 +24,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call: `answers` maps status codes to models (None: bytes of `media_type`)."""
+    """One call: `answers` maps status codes to models (None: bytes of `media_type`).
+
+    `variants` are other media types in which the answer may be asked for by Accept.
+    """
 
     method: str
     path: str
@@ -33,9 +36,10 @@ class Operation:
     summary: str
     handler: Handler
     answers: dict[int, type[BaseModel] | None]
-    body: type[BaseModel] | Literal["edxml"] | None = None
+    body: type[BaseModel] | Literal["edxml", "file"] | None = None
     body_required: bool = True
     queries: tuple[Query, ...] = ()
     problems: tuple[str, ...] = ()
     open_to_all: bool = False
     media_type: str = "application/xml"
+    variants: tuple[str, ...] = ()

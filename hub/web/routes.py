@@ -7,6 +7,7 @@ from typing import Final
 from hub.web import models as m
 from hub.web.api import documents, inbox, public, statuses
 from hub.web.operation import Operation, Query
+from hub.web.routes_signatures import SIGNATURE_OPERATIONS
 
 _CONTENT = (
     "not_xml",
@@ -304,4 +305,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answers={200: m.Health, 503: m.Health},
         open_to_all=True,
     ),
+    *SIGNATURE_OPERATIONS,
 )

@@ -135,7 +135,7 @@ class FakeVerifier:
     during: Callable[[], Any] | None = None
     seen: list[tuple[str, bytes]] = field(default_factory=list)
 
-    async def verify(self, path: Path, *, name: str) -> FileReport:
+    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
         """Return the set verdict and note what was to be verified."""
         self.seen.append((name, path.read_bytes()))
         self.before(name)
@@ -146,6 +146,10 @@ class FakeVerifier:
     async def first_page_lines(self, _path: Path) -> Sequence[str]:
         """Return the lines that were set."""
         return self.page
+
+    async def print_report(self, report: FileReport, *, source: Path | None, out: Path, **_: Any) -> None:
+        """Write something that tells whether there could have been pictures."""
+        out.write_bytes(b"%PDF " + report.file.encode() + (b" with pictures" if source else b""))
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ async def signatures(request: web.Request) -> web.Response:
             position=r.position,
             sha256=r.sha256.hex(),
             indication=r.indication,
+            url=f"/api/v1/documents/{wanted}/signatures/{r.position}",
             report=orjson.loads(r.report_json),
         )
         for r in rows

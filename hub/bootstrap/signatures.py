@@ -1,0 +1,37 @@
+"""Verification put together: who does the work, what is remembered, who may ask for it."""
+
+from __future__ import annotations
+
+from hub import __version__
+from hub.bootstrap.values import format_limits_of
+from hub.config import Settings
+from hub.ports.unit_of_work import UnitOfWork
+from hub.services.follow import FollowService
+from hub.services.kit import Kit
+from hub.services.signatures import SignatureService
+from hub.services.slots import Slots
+from hub.services.verdicts import Rules, Verdicts, Workers
+from signing.trust_folder import TrustStamp
+
+PLACES_PER_WORKER = 4
+
+
+def make_verdicts(settings: Settings, workers: Workers, uow: UnitOfWork) -> Verdicts:
+    """The workers with a memory; what trust says is looked at before each verdict."""
+    stamp = TrustStamp(settings.trust_path)
+    rules = Rules(version=__version__, trust=stamp.text, online=settings.revocation.online)
+    return Verdicts(workers, uow, rules)
+
+
+def make_signature_service(
+    settings: Settings, kit: Kit, workers: Workers, follow: FollowService
+) -> SignatureService:
+    """Verification for callers, a few places for each."""
+    slots = Slots(
+        per_node=settings.verify_workers * PLACES_PER_WORKER,
+        per_system=settings.limits.verify_per_system,
+        full="verification_busy",
+    )
+    return SignatureService(
+        kit=kit, workers=workers, follow=follow, slots=slots, limits=format_limits_of(settings)
+    )
