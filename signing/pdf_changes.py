@@ -42,6 +42,9 @@ _FILLED = frozenset(
 )
 _IDLE = frozenset({"/M", "/F", "/Ff", "/StructParent", "/DA"})
 _EMPTY = generic.DictionaryObject()  # type: ignore[no-untyped-call]
+_ACTIONS = ("/A", "/AA")
+_OFF_SCREEN = 32 | 256
+"""Annotation flags NoView and ToggleNoView: printed, not shown [ISO 32000-2 §12.5.3]."""
 _TRAILER_KEYS = ("/Encrypt",)
 
 
@@ -131,6 +134,9 @@ class _Walk:
     def run(self) -> None:
         """Compare everything that can be reached."""
         versions = self._versions
+        repacked = versions.repacked(self._new)
+        if repacked:
+            raise _Unexplained(f"object stream {min(repacked)} was written anew")
         before, after = versions.trailer(self._old), versions.trailer(self._new)
         for key in _TRAILER_KEYS:
             self._push(before.get(key), after.get(key), key)
@@ -261,8 +267,21 @@ class _Walk:
             _number(raw),
             *(_number(k) for k in self._versions.items(node, "/Kids", self._new)),
         }
+        for raw_widget in (node, *self._versions.items(node, "/Kids", self._new)):
+            self._refuse_hidden_powers(self._versions.resolve(raw_widget, self._new), name)
         visible = self._is_visible(node)
         self._allow(Level.FORM_FILLING if visible else self._signed_level(node), name if visible else None)
+
+    def _refuse_hidden_powers(self, widget: Any, name: str) -> None:
+        """A new field for a signature neither acts by itself nor shows on paper alone."""
+        if any(self._versions.entry(widget, key, self._new) is not None for key in _ACTIONS):
+            raise _Unexplained(f"field {name} was added with an action")
+        if self._flags(widget, self._new) & _OFF_SCREEN and self._is_visible(widget):
+            raise _Unexplained(f"field {name} shows in print only")
+
+    def _flags(self, widget: Any, revision: int) -> int:
+        value = self._versions.entry(widget, "/F", revision)
+        return int(value) if isinstance(value, generic.NumberObject) else 0
 
     def _signed_level(self, node: Any) -> Level:
         value = self._versions.entry(node, "/V", self._new)
@@ -300,10 +319,33 @@ class _Walk:
             free = _IDLE
         changed = [k for k in free if k in before or k in after]
         if any(not _same(_raw(before, k), _raw(after, k)) or self._is_new(_raw(after, k)) for k in changed):
+            self._refuse_contradiction(before, after, name, is_signature=is_signature)
             signed_now = is_signature and old_value is None and not self._is_visible(after)
             self._allow(self._signed_level(after) if signed_now else Level.FORM_FILLING, name)
             self._touch(_raw(after, "/P"))
         self._entries(before, after, path, free=free | {"/Kids", "/Parent"})
+
+    def _refuse_contradiction(self, before: Any, after: Any, name: str, *, is_signature: bool) -> None:
+        """What a field says, what it shows and what it prints must go together."""
+        if self._flags(after, self._new) & _OFF_SCREEN & ~self._flags(before, self._old):
+            raise _Unexplained(f"field {name} shows in print only")
+        if is_signature or _name(after, "/Subtype") != "/Widget" or not self._is_visible(after):
+            return
+        looks = (_raw(before, "/AP"), _raw(after, "/AP"))
+        if None in looks or self._inherited(after, "/FT") not in {"/Tx", "/Ch"}:
+            return
+        old_value = self._versions.entry(before, "/V", self._old)
+        new_value = self._versions.entry(after, "/V", self._new)
+        if not _same(old_value, new_value) and self._is_untouched(*looks):
+            raise _Unexplained(f"field {name} has another value than it shows")
+
+    def _is_untouched(self, before: Any, after: Any) -> bool:
+        """Whether an appearance dictionary and the normal look in it are those of before."""
+        if not _same(before, after) or self._is_new(after):
+            return False
+        looks = self._versions.resolve(before, self._old), self._versions.resolve(after, self._new)
+        normal = [_raw(d, "/N") if isinstance(d, generic.DictionaryObject) else None for d in looks]
+        return _same(*normal) and not self._is_new(normal[1])
 
     def _is_new(self, raw: Any) -> bool:
         return isinstance(raw, generic.IndirectObject) and (
@@ -335,6 +377,12 @@ class _Walk:
                 continue
             self._push(annotation, kept[number], f"annotation {number}")
         known = {_number(a) for a in old_list}
+        if [n for n in map(_number, new_list) if n in known] != [
+            n for n in map(_number, old_list) if n in kept
+        ]:
+            # What lies above what has changed: whether it shows is for the eye.
+            self._touch(getattr(after, "container_ref", None))
+            self._allow(Level.FORM_FILLING)
         for number, annotation in kept.items():
             if number not in known:
                 self._touch(getattr(after, "container_ref", None))
@@ -378,7 +426,11 @@ def _raw(node: Any, key: str) -> Any:
 
 
 def _is_field(node: Any) -> bool:
-    return _name(node, "/Subtype") == "/Widget" or "/FT" in node
+    """Whether a dictionary is a field or widget; actions, pages and others that only carry /FT are not."""
+    if _name(node, "/Subtype") == "/Widget":
+        return True
+    others = _name(node, "/Type") not in {None, "/Annot"} or _name(node, "/Subtype") is not None
+    return "/FT" in node and not others and "/S" not in node
 
 
 def _is_timestamp(value: Any) -> bool:

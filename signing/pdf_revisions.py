@@ -63,6 +63,12 @@ class RevisionJudge:
                 SubIndication.FORMAT_FAILURE, Code.CHANGES_SUSPICIOUS, detail=self._file.problem or "?"
             )
             return Changes.SUSPICIOUS
+        if signature.from_bytes:
+            # What its field and its dictionary forbid is not known.
+            judgement.doubt(
+                SubIndication.FORMAT_FAILURE, Code.CHANGES_SUSPICIOUS, detail="the field cannot be read"
+            )
+            return Changes.SUSPICIOUS
         since = self._history.since(signature.revision)
         verdict = self._judge_objects(signature, since, judgement)
         if self._trailing is not None:

@@ -154,12 +154,26 @@ def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
             if not isinstance(value, generic.DictionaryObject) or id(value) in seen:
                 continue
             seen.add(id(value))
-            if "/ByteRange" not in value and "/Contents" not in value:
+            if not _is_signature(value):
                 continue
             yield _describe(reader, name, node, value)
         except BROKEN_PDF:
             # The raw search finds it by its /ByteRange.
             continue
+
+
+def _is_signature(value: generic.DictionaryObject) -> bool:
+    """Whether a field's value is a signature dictionary, be it stripped of what makes it one."""
+    if any(key in value for key in ("/ByteRange", "/Contents", "/SubFilter")):
+        return True
+    return _name(value, "/Type") in {"Sig", "DocTimeStamp"}
+
+
+def _byte_range(value: generic.DictionaryObject) -> tuple[int, ...]:
+    try:
+        return tuple(int(n) for n in _items(value, "/ByteRange"))
+    except (TypeError, ValueError):
+        return ()
 
 
 def _fields(reader: PdfFileReader) -> Iterator[tuple[str, generic.DictionaryObject]]:
@@ -218,11 +232,11 @@ def _describe(
     reader: PdfFileReader, name: str, node: generic.DictionaryObject, value: generic.DictionaryObject
 ) -> PdfSignature:
     page, rect = _widget(reader, node)
-    raw = value.raw_get("/Contents", decrypt=generic.EncryptedObjAccess.RAW)
+    raw = value.raw_get("/Contents", decrypt=generic.EncryptedObjAccess.RAW) if "/Contents" in value else None
     texts = {k: str(_entry(value, k)) for k in ("/M", "/Reason", "/Location", "/Name") if _entry(value, k)}
     return PdfSignature(
         field=name or None,
-        byte_range=tuple(int(n) for n in _items(value, "/ByteRange")),
+        byte_range=_byte_range(value),
         contents=bytes(getattr(raw, "original_bytes", b"")),
         subfilter=_name(value, "/SubFilter"),
         type=_name(value, "/Type"),

@@ -25,6 +25,8 @@ class Versions:
         self._touched: list[frozenset[tuple[int, int]]] = []
         self._history: dict[int, list[int]] = {}
         self._gone: set[tuple[int, int]] = set()
+        self._generations: dict[tuple[int, int], set[int]] = {}
+        self._packed: list[frozenset[int]] = []
         for revision in range(self.total):
             table = reader.xrefs
             named: set[Reference] = set(table.explicit_refs_in_revision(revision))
@@ -34,6 +36,9 @@ class Versions:
             written |= {r.idnum for r in named if table.get_historical_ref(r, revision) is not None}
             self._gone |= {(n, revision) for n in freed - written}
             self._touched.append(frozenset((r.idnum, r.generation) for r in named))
+            self._packed.append(_object_streams(reader, revision))
+            for r in named:
+                self._generations.setdefault((r.idnum, revision), set()).add(r.generation)
             for number in {r.idnum for r in named} | freed:
                 self._history.setdefault(number, []).append(revision)
         self._objects: dict[tuple[int, int, int], Any] = {}
@@ -41,6 +46,15 @@ class Versions:
     def freed(self, revision: int) -> bool:
         """Whether the revision freed any number."""
         return bool(self._reader.xrefs.refs_freed_in_revision(revision))
+
+    def repacked(self, revision: int) -> set[int]:
+        """Object streams of earlier revisions that the revision wrote anew.
+
+        What is in them has changed although no cross-reference to it has, and readers, the library's
+        historical one among them, take the new one for all times.
+        """
+        used = frozenset().union(*self._packed[:revision])
+        return {n for n, _ in self._touched[revision] if n in used and self.version(n, revision - 1) >= 0}
 
     def version(self, number: int, revision: int) -> int:
         """The revision that wrote the object as `revision` sees it; -1 if none did."""
@@ -56,7 +70,12 @@ class Versions:
             return generic.NullObject()
         key = (reference.idnum, reference.generation, version)
         if key not in self._objects:
-            self._objects[key] = self._read(reference, version)
+            written = self._generations.get((reference.idnum, version))
+            if written and reference.generation not in written:
+                # Some readers find the older object, others the newer one.
+                self._objects[key] = _Unreadable(ValueError("generation"))
+            else:
+                self._objects[key] = self._read(reference, version)
         return self._objects[key]
 
     def _read(self, reference: generic.IndirectObject, version: int) -> Any:
@@ -97,6 +116,15 @@ class Versions:
         """The raw elements of an array entry; nothing if there is none."""
         value = self.entry(node, key, revision)
         return [value.raw_get(i) for i in range(len(value))] if isinstance(value, generic.ArrayObject) else []
+
+
+def _object_streams(reader: PdfFileReader, revision: int) -> frozenset[int]:
+    data = reader.xrefs.get_xref_data(revision)
+    hybrid = data.hybrid
+    used = set(data.obj_streams_used) | (
+        set(hybrid.xref_data.obj_streams_used) if hybrid is not None else set()
+    )
+    return frozenset(int(n) for n in used)
 
 
 class _Unreadable:
