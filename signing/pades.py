@@ -23,7 +23,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from signing.appearance import Appearance, above_name, over_left_third
 from signing.certificates import is_self_issued
 from signing.cms_build import Algorithms, signed_attributes, signed_data
-from signing.credentials import Credential
+from signing.credentials import Credential, KeyElsewhere
 from signing.errors import DocumentRefused, SigningFailed, UsageError
 from signing.evidence import LongTerm
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
@@ -238,7 +238,8 @@ def _prepare(
     )
     session = signer.init_signing_session(writer)
     session.system_time = now
-    reserve = RESERVE_TIMESTAMPED if options.timestamps is not None else RESERVE_PLAIN
+    roomy = options.timestamps is not None or isinstance(credential.key, KeyElsewhere)
+    reserve = RESERVE_TIMESTAMPED if roomy else RESERVE_PLAIN
     waiting = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserve)
     digest, out = waiting.digest_tbs_document(chunk_size=CHUNK)
     made = out.getvalue() if isinstance(out, io.BytesIO) else bytes(out.read())

@@ -1,4 +1,6 @@
-"""`lienthong sign`: one file, one signature, a new file.
+"""`lienthong sign FILE`: one file, one signature, a new file.
+
+Many files and containers: `signing.sign_many`; a key that is elsewhere: `signing.sign_steps`.
 
 The passphrase, or a token's PIN, comes from a file or an environment variable, never from the command line,
 where every process can read it; it is tried once. The input is never touched and an existing output never
@@ -15,24 +17,38 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
 from signing.appearance import decree_time
+from signing.certificates import validity
 from signing.credentials import Credential
 from signing.errors import CredentialUnusable, DocumentRefused, SigningError, UsageError
+from signing.evidence import LongTerm
+from signing.online import OnlineRules, OnlineSource
 from signing.options import VerifyOptions
 from signing.pades import SignatureOptions, sign_pdf_told
-from signing.report import FileFormat
+from signing.report import FileFormat, Finding
 from signing.sign_look import LookRequest, appearance
 from signing.sign_messages import told
 from signing.token_keys import SCHEME, TokenAddress
+from signing.trust import TrustStore
 from signing.tsa import Signed, TimestampClient
 from signing.verify import sniff
 from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml_told
 
 SIGNED, REFUSED, USAGE, UNUSABLE = 0, 1, 2, 3
 _MEDIA = {FileFormat.PDF: "application/pdf", FileFormat.XML: "text/xml"}
+
+
+class Level(StrEnum):
+    """Baseline levels."""
+
+    B_B = "B-B"
+    B_T = "B-T"
+    B_LT = "B-LT"
+    B_LTA = "B-LTA"
 
 
 class FileTrouble(SigningError):
@@ -57,6 +73,11 @@ class SignRequest:
     picture: Path | None = None
     options: SignatureOptions | None = None
     authorities: tuple[str, ...] = ()
+    level: Level | None = None
+    """Default: B-T where authorities are named, else B-B."""
+    trust: Path | None = None
+    online: OnlineRules | None = None
+    """What may be asked over the network for B-LT and B-LTA."""
 
 
 def run_sign(
@@ -64,31 +85,44 @@ def run_sign(
 ) -> int:
     """Sign, write, and say how it went."""
     try:
-        target = _target(request)
-        data = _read(request.file)
-        credential = _credential(request, environment, now)
+        target = target_of(request)
+        data = read_input(request.file)
+        credential = open_credential(request, environment, now)
         try:
-            made = _signed(request, data, credential, now)
+            made = signed(request, data, credential, now)
         finally:
             credential.close()
-        _write_new(target, made.data)
+        write_new(target, made.data)
     except SigningError as error:
-        vi, en = told(error.code)
-        print(f"lienthong sign: {vi} / {en} [{error.code}]\n  {error}", file=err)
-        return _exit_code(error)
-    for item in made.findings:
-        print(f"lienthong sign: {item.vi} / {item.en} [{item.code}]", file=err)
+        tell_error(error, err)
+        return exit_code(error)
+    tell_findings(made.findings, err)
     print(f"{target}: đã ký / signed: {credential.name}; {decree_time(now)}", file=out)
     return SIGNED
 
 
-def _exit_code(error: SigningError) -> int:
+def tell_error(error: SigningError, err: TextIO, *, file: str = "") -> None:
+    """One sentence in each language, and the particulars."""
+    vi, en = told(error.code)
+    before = f"{file}: " if file else ""
+    print(f"lienthong sign: {before}{vi} / {en} [{error.code}]\n  {error}", file=err)
+
+
+def tell_findings(findings: tuple[Finding, ...], err: TextIO, *, file: str = "") -> None:
+    """What did not go as asked."""
+    before = f"{file}: " if file else ""
+    for item in findings:
+        print(f"lienthong sign: {before}{item.vi} / {item.en} [{item.code}]", file=err)
+
+
+def exit_code(error: SigningError) -> int:
+    """The command's exit code for an error."""
     if isinstance(error, UsageError):
         return USAGE
     return UNUSABLE if isinstance(error, CredentialUnusable | FileTrouble) else REFUSED
 
 
-def _target(request: SignRequest) -> Path:
+def target_of(request: SignRequest) -> Path:
     """The output's path; refused before any work if something is there."""
     source = request.file
     suffix = ".xml" if request.enveloping else source.suffix
@@ -98,7 +132,8 @@ def _target(request: SignRequest) -> Path:
     return target
 
 
-def _read(path: Path) -> bytes:
+def read_input(path: Path) -> bytes:
+    """A file within the verifier's limit."""
     try:
         if path.stat().st_size > VerifyOptions().max_bytes:
             raise DocumentRefused(f"{path} is too large", code="file_too_large")
@@ -107,7 +142,8 @@ def _read(path: Path) -> bytes:
         raise FileTrouble(f"{path}: {error.strerror}") from error
 
 
-def _credential(request: SignRequest, environment: Mapping[str, str], now: datetime) -> Credential:
+def open_credential(request: SignRequest, environment: Mapping[str, str], now: datetime) -> Credential:
+    """The key that was named, if its certificate is valid now; a passphrase or PIN is tried once."""
     secret = _passphrase(request, environment)
     if request.key.startswith(SCHEME):
         address = TokenAddress.parse(request.key)
@@ -118,12 +154,21 @@ def _credential(request: SignRequest, environment: Mapping[str, str], now: datet
         credential = Credential.from_file(
             Path(request.key), passphrase=secret, certificate=request.certificate
         )
-    validity = credential.certificate["tbs_certificate"]["validity"]
-    if not validity["not_before"].native <= now <= validity["not_after"].native:
+    try:
+        refuse_outdated(credential, now)
+    except CredentialUnusable:
+        credential.close()
+        raise
+    return credential
+
+
+def refuse_outdated(credential: Credential, now: datetime) -> None:
+    """Raise `CredentialUnusable` if the certificate is not valid now."""
+    not_before, not_after = validity(credential.certificate)
+    if not_before is None or not_after is None or not not_before <= now <= not_after:
         raise CredentialUnusable(
             f"the certificate of {credential.name} is not valid now", code="credential_outdated"
         )
-    return credential
 
 
 def _passphrase(request: SignRequest, environment: Mapping[str, str]) -> bytes | None:
@@ -147,42 +192,74 @@ def _passphrase(request: SignRequest, environment: Mapping[str, str]) -> bytes |
     return None
 
 
-def _signed(request: SignRequest, data: bytes, credential: Credential, now: datetime) -> Signed:
-    kind = sniff(data)
-    as_pdf = kind is FileFormat.PDF and not request.enveloping
+def signed(request: SignRequest, data: bytes, credential: Credential, now: datetime) -> Signed:
+    """The file with a signature in the form that fits it."""
+    if is_pdf(request, data):
+        look = asked_look(request)
+        shown = appearance(data, look, holder=credential.name, now=now) if look is not None else None
+        return sign_pdf_told(data, credential, now=now, appearance=shown, options=pdf_options(request))
+    return sign_xml_told(data, credential, now=now, options=xml_options(request, data))
+
+
+def is_pdf(request: SignRequest, data: bytes) -> bool:
+    """Whether the signature goes into a PDF. Raises `UsageError` for options that then make no sense."""
+    as_pdf = sniff(data) is FileFormat.PDF and not request.enveloping
     if not as_pdf and (request.look, request.picture, request.options) != (None, None, None):
         raise UsageError("these options are for signatures in a PDF", code="options_conflict")
-    if as_pdf:
-        look = _look(request)
-        shown = appearance(data, look, holder=credential.name, now=now) if look is not None else None
-        chosen = replace(request.options or SignatureOptions(), timestamps=_timestamps(request))
-        return sign_pdf_told(data, credential, now=now, appearance=shown, options=chosen)
+    if not as_pdf and request.level in {Level.B_LT, Level.B_LTA}:
+        raise UsageError("long-term data are for signatures in a PDF", code="level_conflict")
+    return as_pdf
+
+
+def pdf_options(request: SignRequest) -> SignatureOptions:
+    """The options of a PDF signature."""
+    long_term: LongTerm | None = None
+    if request.level in {Level.B_LT, Level.B_LTA}:
+        if request.trust is None or not request.authorities:
+            raise UsageError("long-term data need --trust and --tsa", code="level_conflict")
+        long_term = LongTerm(
+            trust=TrustStore.from_folder(request.trust),
+            online=OnlineSource(request.online) if request.online is not None else None,
+            archive=request.level is Level.B_LTA,
+        )
+    chosen = request.options or SignatureOptions()
+    return replace(chosen, timestamps=timestamps(request), long_term=long_term)
+
+
+def xml_options(request: SignRequest, data: bytes) -> XmlSignatureOptions:
+    """The options of an XML signature. Raises `DocumentRefused` if the file cannot bear one."""
+    kind = sniff(data)
     if kind is not FileFormat.XML and not request.enveloping:
         raise DocumentRefused(f"{request.file} is neither PDF nor XML", code="format_unknown")
-    packing = XmlSignatureOptions(
+    return XmlSignatureOptions(
         packaging=Packaging.ENVELOPING if request.enveloping else Packaging.ENVELOPED,
         media_type=_MEDIA.get(kind, "application/octet-stream"),
-        timestamps=_timestamps(request),
+        timestamps=timestamps(request),
     )
-    return sign_xml_told(data, credential, now=now, options=packing)
 
 
-def _timestamps(request: SignRequest) -> TimestampClient | None:
-    return TimestampClient(authorities=request.authorities) if request.authorities else None
+def timestamps(request: SignRequest) -> TimestampClient | None:
+    """The authorities to ask, if any."""
+    if request.level is Level.B_B or not request.authorities:
+        if request.level not in {None, Level.B_B}:
+            raise UsageError(f"{request.level} needs --tsa", code="level_conflict")
+        return None
+    return TimestampClient(authorities=request.authorities)
 
 
-def _look(request: SignRequest) -> LookRequest | None:
+def asked_look(request: SignRequest) -> LookRequest | None:
+    """The look that was asked for, with its picture."""
     look = request.look
     if request.picture is None:
         return look
     if look is None:
         raise UsageError("a picture needs --role", code="role_missing")
     return LookRequest(
-        look=look.look, text=look.text, anchor=look.anchor, box=look.box, picture=_read(request.picture)
+        look=look.look, text=look.text, anchor=look.anchor, box=look.box, picture=read_input(request.picture)
     )
 
 
-def _write_new(target: Path, made: bytes) -> None:
+def write_new(target: Path, made: bytes) -> None:
     """Write beside the target, then link it there: whole or not at all, and never over something else."""
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:

@@ -24,6 +24,7 @@ from hub.cli import (
     files,
     node,
     relay,
+    sign,
     system,
     trust,
 )
@@ -49,7 +50,7 @@ app.command("doctor")(doctor_command.doctor)
 app.add_typer(benches, name="bench")
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)
-app.command("sign")(files.sign)
+app.add_typer(sign.sign, name="sign")
 app.add_typer(agency.agencies, name="agency")
 app.add_typer(system.systems, name="system")
 app.add_typer(desk.deliveries, name="delivery")

@@ -1,8 +1,7 @@
-"""`lienthong validate`, `lienthong verify` and `lienthong sign`: files on the desk, without a hub."""
+"""`lienthong validate` and `lienthong verify`: files on the desk, without a hub."""
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +14,6 @@ from hub.bootstrap import online_rules
 from hub.config import load_settings
 from schemas.validate import run_validate
 from signing.command import run_verify
-from signing.roles import Look
 
 FilesArgument = Annotated[list[str], typer.Argument(help="Các tệp.", metavar="FILE…")]
 
@@ -71,62 +69,6 @@ def verify(
             pdf=pdf,
         )
     )
-
-
-def sign(
-    file: Annotated[Path, typer.Argument(help="Tệp PDF, XML hoặc edXML.", metavar="FILE")],
-    key: Annotated[str, typer.Option("--key", help="Tệp khóa PKCS#12, PEM, hoặc địa chỉ pkcs11:….")],
-    certificate: Annotated[
-        Path | None, typer.Option("--certificate", help="Tệp chứng thư, nếu không nằm cùng khóa PEM.")
-    ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", help="Tệp chứa mật khẩu (mã PIN) của khóa.")
-    ] = None,
-    passphrase_env: Annotated[
-        str | None, typer.Option("--passphrase-env", help="Tên biến môi trường chứa mật khẩu.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--out", help="Tệp đích; mặc định thêm .signed, không ghi đè.")
-    ] = None,
-    look: Annotated[
-        Look | None, typer.Option("--role", help="Vai trò và hình thức chữ ký; bỏ trống: không hiển thị.")
-    ] = None,
-    text: Annotated[str | None, typer.Option("--text", help="Nội dung hiển thị.")] = None,
-    anchor: Annotated[str | None, typer.Option("--anchor", help="Dòng chữ trong tệp để đặt chữ ký.")] = None,
-    box: Annotated[str | None, typer.Option("--box", help="Vị trí: trang,trái,dưới,phải,trên.")] = None,
-    picture: Annotated[Path | None, typer.Option("--picture", help="Hình chữ ký (PNG).")] = None,
-    field: Annotated[str | None, typer.Option("--field", help="Tên trường chữ ký.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Lý do ký.")] = None,
-    location: Annotated[str | None, typer.Option("--location", help="Nơi ký.")] = None,
-    authorities: Annotated[
-        list[str] | None, typer.Option("--tsa", help="Địa chỉ dịch vụ dấu thời gian; hỏi lần lượt.")
-    ] = None,
-    enveloping: Annotated[bool, typer.Option("--enveloping", help="Bọc tệp trong một chữ ký XML.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Ký dù chữ ký cuối không hợp lệ.")] = False,
-) -> None:
-    """Ký số một tệp PDF, XML: 0 đã ký, 1 bị từ chối, 2 sai tham số, 3 khóa hoặc tệp lỗi (sign a file)."""
-    # What draws and signs is large: no other command should pay for those imports.
-    from signing.pades import SignatureOptions  # noqa: PLC0415
-    from signing.sign_command import SignRequest, run_sign  # noqa: PLC0415
-    from signing.sign_look import LookRequest  # noqa: PLC0415
-
-    asked = LookRequest(look=look, text=text, anchor=anchor, box=box)
-    chosen = SignatureOptions(field_name=field, reason=reason, location=location, force=force)
-    request = SignRequest(
-        file=file,
-        key=key,
-        certificate=certificate,
-        passphrase_file=passphrase_file,
-        passphrase_env=passphrase_env,
-        output=output,
-        enveloping=enveloping,
-        look=asked if asked != LookRequest(look=None) else None,
-        picture=picture,
-        authorities=tuple(authorities or ()),
-        options=chosen if chosen != SignatureOptions() else None,
-    )
-    moment = datetime.now(UTC).replace(microsecond=0)
-    raise typer.Exit(run_sign(request, now=moment, environment=os.environ, out=sys.stdout, err=sys.stderr))
 
 
 def _moment(text: str | None) -> datetime | None:
