@@ -154,6 +154,7 @@ async def assemble(
             kit=kit,
             verifier=verifier,
             pages=verifier,
+            directory=services.directory,
             limits=format_limits_of(settings),
             owner=node,
         ),

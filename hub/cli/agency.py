@@ -16,6 +16,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from hub.bootstrap import open_registry
+from hub.cli.agency_certificates import certificates
 from hub.cli.agency_view import diff_lines, period_of, preview_json, preview_lines
 from hub.cli.options import (
     ByOption,
@@ -43,6 +44,7 @@ T = TypeVar("T")
 agencies = typer.Typer(no_args_is_help=True, help="Danh bạ cơ quan (the directory of agencies).")
 codes = typer.Typer(no_args_is_help=True, help="Mã của một cơ quan (codes of an agency).")
 agencies.add_typer(codes, name="code")
+agencies.add_typer(certificates, name="certificate")
 
 CodeArgument = Annotated[str, typer.Argument(help="Mã định danh cơ quan.")]
 OnOption = Annotated[

@@ -10,6 +10,8 @@ organisation's signature make an original) and QĐ 28/2018 Đ.4.2 (what is unsig
   content was changed in a way it forbids → hold;
 * initials, number, date, arrival stamps and timestamps never block alone: they warn;
 * INDETERMINATE never loses a document: deliver with a warning;
+* another agency's signature is never taken for the sender's: on the main file it holds, elsewhere it warns;
+  an organisation's of which nothing is known warns;
 * a file that could not be examined because it is hostile or broken (TOTAL-FAILED without a signature) counts
   as failed.
 
@@ -24,6 +26,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub.domain.acceptance_texts import TEXTS
+from hub.domain.signers import SignerBond
 
 
 class Verdict(StrEnum):
@@ -122,6 +125,7 @@ class SignatureFact:
     verdict: Verdict
     certificate_kind: CertificateKind = CertificateKind.UNKNOWN
     changes: Changes = Changes.NONE
+    bond: SignerBond = SignerBond.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,7 @@ class AcceptancePolicy:
     on_failed: OnFailed = OnFailed.HOLD
     on_missing: OnDoubt = OnDoubt.WARN
     on_indeterminate: OnDoubt = OnDoubt.WARN
+    on_other_signer: OnFailed = OnFailed.HOLD
     require_main: frozenset[SignatureRole] = frozenset({SignatureRole.SIGNER, SignatureRole.ORGANISATION})
     require_annex: frozenset[SignatureRole] = frozenset({SignatureRole.ORGANISATION})
 
@@ -183,7 +188,8 @@ class AcceptancePolicy:
         return Acceptance(decision=decision, reasons=tuple(reasons))
 
     def _judge(self, index: int, file: FileFact) -> Iterator[AcceptanceReason]:
-        for code, decision in dict.fromkeys((*self._signature_findings(file), *self._file_findings(file))):
+        found = (*self._signature_findings(file), *self._signer_findings(file), *self._file_findings(file))
+        for code, decision in dict.fromkeys(found):
             yield _reason(code, decision, index=index, file=file.name)
 
     def _signature_findings(self, file: FileFact) -> Iterator[tuple[str, Decision]]:
@@ -201,6 +207,15 @@ class AcceptancePolicy:
             elif signature.verdict is not Verdict.PASSED:
                 code = "signature_indeterminate" if blocking else "minor_signature_indeterminate"
                 yield code, doubtful if blocking else Decision.DELIVER_WITH_WARNING
+
+    def _signer_findings(self, file: FileFact) -> Iterator[tuple[str, Decision]]:
+        for signature in file.signatures:
+            if signature.bond is SignerBond.OTHER:
+                holds = file.place is FilePlace.MAIN and signature.role in _BLOCKING_ROLES
+                decision = _DECISIONS[self.on_other_signer] if holds else Decision.DELIVER_WITH_WARNING
+                yield "signer_not_sender", decision
+            elif signature.bond is SignerBond.UNKNOWN:
+                yield "signer_unknown_agency", Decision.DELIVER_WITH_WARNING
 
     def _file_findings(self, file: FileFact) -> Iterator[tuple[str, Decision]]:
         explained = {signature.verdict for signature in file.signatures}

@@ -37,6 +37,14 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Chưa đủ căn cứ kết luận chữ ký phụ trên tệp {file}.",
             "A minor signature on {file} could be neither confirmed nor denied.",
         ),
+        "signer_not_sender": (
+            "Tệp {file} mang chữ ký số của cơ quan khác, không phải của nơi gửi.",
+            "{file} bears another agency's signature, not the sender's.",
+        ),
+        "signer_unknown_agency": (
+            "Chứng thư số của cơ quan trên tệp {file} chưa được xác nhận là của nơi gửi.",
+            "The organisation's certificate on {file} is not confirmed as the sender's.",
+        ),
         "file_not_examinable": (
             "Tệp {file} bị hỏng hoặc không an toàn, không kiểm tra được.",
             "{file} is damaged or unsafe and cannot be examined.",

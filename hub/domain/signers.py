@@ -5,7 +5,7 @@ certificate counts in this order:
 
 1. a confirmed row of the directory (an administrator said whose it is), within its dates;
 2. for an organisation's certificate, its name, compared with the names of the directory: the sender's own, or
-   those of another agency. Looks of a name never make a certificate somebody's: a name that fits is *proposed*
+   those of another agency. A name alone never makes a certificate somebody's: where it fits it is *proposed*
    to the administrator.
 
 A person's certificate is judged by confirmed rows alone, for its O attribute names the agency it was issued
@@ -129,6 +129,7 @@ def bind(
     own = [row for row in rows if row.fingerprint == signer.fingerprint]
     confirmed = [row for row in own if row.counts_at(signer.at)]
     named = {plain_name(name) for name in signer.names if plain_name(name)}
+    others = sorted(unit for unit, name in agencies if name in named and unit not in sender.units)
     fits = bool(named & {plain_name(name) for name in sender.names})
     for row in confirmed:
         if row.unit_id in sender.units:
@@ -136,12 +137,14 @@ def bind(
             return Binding(bond=SignerBond.SENDER, kind=row.kind, name_differs=differs)
     if confirmed:
         return Binding(bond=SignerBond.OTHER, kind=confirmed[0].kind, unit_id=confirmed[0].unit_id)
-    if signer.kind is not SignerKind.ORGANISATION:
-        return Binding(bond=SignerBond.OPEN, kind=signer.kind)
+    # Without attributes of a person, a name of the directory makes it an organisation's certificate.
+    named_here = signer.kind is SignerKind.UNKNOWN and (fits or bool(others))
+    kind = SignerKind.ORGANISATION if named_here else signer.kind
+    if kind is not SignerKind.ORGANISATION:
+        return Binding(bond=SignerBond.OPEN, kind=kind)
     refused = any(row.state is CertificateState.REFUSED and row.unit_id in sender.units for row in own)
     if fits and not refused:
-        return Binding(bond=SignerBond.NAMED_SENDER, kind=signer.kind)
-    others = sorted(unit for unit, name in agencies if name in named and unit not in sender.units)
+        return Binding(bond=SignerBond.NAMED_SENDER, kind=kind)
     if others and not fits:
-        return Binding(bond=SignerBond.OTHER, kind=signer.kind, unit_id=others[0])
-    return Binding(bond=SignerBond.UNKNOWN, kind=signer.kind, name_differs=not fits)
+        return Binding(bond=SignerBond.OTHER, kind=kind, unit_id=others[0])
+    return Binding(bond=SignerBond.UNKNOWN, kind=kind, name_differs=not fits)

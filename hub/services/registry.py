@@ -15,6 +15,7 @@ from hub.domain.ids import Uuid7Factory, normalise_code
 from hub.domain.limits import API_KEY_GRACE
 from hub.ports.records import AgencyRow, SystemRecord
 from hub.ports.unit_of_work import Transaction, UnitOfWork
+from hub.services.certificates import CertificateDesk
 from hub.services.directory_admin import DirectoryAdmin, Import
 from hub.services.registry_errors import RegistryError, check_policy, system_unknown
 from hub.services.system_settings import SystemSettings
@@ -53,6 +54,7 @@ class RegistryService:
         self._suffixes = province_suffixes
         self.changes = DirectoryAdmin(uow, ids, province_suffixes)
         self.settings = SystemSettings(uow, province_suffixes)
+        self.certificates = CertificateDesk(uow, province_suffixes)
 
     async def add_system(
         self,

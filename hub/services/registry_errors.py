@@ -33,7 +33,7 @@ def check_policy(policy: Sequence[tuple[str, str]]) -> None:
     except ValueError as error:
         raise RegistryError(
             "policy_invalid",
-            "Chính sách không hợp lệ: on_failed là hold, refuse hoặc warn; on_missing và "
-            "on_indeterminate là warn hoặc hold.",
+            "Chính sách không hợp lệ: on_failed và on_other_signer là hold, refuse hoặc warn; "
+            "on_missing và on_indeterminate là warn hoặc hold.",
             f"The policy cannot be used: {error}",
         ) from error

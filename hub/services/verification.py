@@ -47,8 +47,10 @@ from hub.ports.records import (
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
 from hub.services.attachments import unpacked
+from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import non_delivery, refusal
 from hub.services.kit import Kit
+from hub.services.sender_binding import SenderBinding
 from hub.services.verification_facts import file_facts, overall, policy_of, report_bytes
 from schemas.edxml.read import AttachmentFile
 from schemas.issues import EdxmlRefused
@@ -97,6 +99,7 @@ class VerificationService:
         kit: Kit,
         verifier: Verifier,
         pages: PageReader,
+        directory: DirectorySnapshot,
         limits: FormatLimits,
         owner: str,
     ) -> None:
@@ -106,6 +109,7 @@ class VerificationService:
         self._metrics = kit.metrics
         self._verifier = verifier
         self._pages = pages
+        self._binding = SenderBinding(directory)
         self._limits = limits
         self._owner = owner
 
@@ -209,12 +213,15 @@ class VerificationService:
             return None
 
     async def _decide(self, task: Task, document: DocumentRecord, findings: _Findings) -> None:
-        facts = file_facts([f.name for f in findings.files], findings.reports)
+        await self._binding.prepare()
         async with self._uow.begin() as tx:
             deliveries = await tx.deliveries.lock_of_document(document.id)
             waiting = [d for d in deliveries if d.state is DeliveryState.AWAITING_VERIFICATION]
             systems = await tx.systems.many([d.system_id for d in waiting])
             now = await tx.deliveries.hub_time()
+            bound = await self._binding.bind(tx, document, findings.reports, now=now)
+            facts = file_facts([f.name for f in findings.files], bound.reports, bound.bonds)
+            findings = replace(findings, reports=bound.reports)
             finished = self._journal.document(
                 EventKind.VERIFICATION_FINISHED,
                 document,
@@ -225,6 +232,7 @@ class VerificationService:
                 moved = await self._destroy(tx, document, deliveries, now)
             else:
                 await self._store_reports(tx, document, findings)
+                await tx.certificates.propose(bound.learnt)
                 unread = PAGE_UNREAD if findings.page_unread else None
                 moved = [self._judge(d, facts, systems, now, unread) for d in waiting]
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
@@ -296,6 +304,7 @@ class VerificationService:
     ) -> list[tuple[DeliveryRecord, NewEvent]]:
         log.error("state_secret_found", document_id=str(document.id), field=PAGE_FIELD)
         await tx.documents.forget_body(document.id)
+        await tx.verdicts.forget([each.sha256 for each in document.attachments])
         moved = []
         for delivery in deliveries:
             if (delivery.state, DeliveryEvent.SECRECY_FOUND) not in TRANSITIONS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -19,6 +20,7 @@ from hub.domain.acceptance import (
     Verdict,
     place_files,
 )
+from hub.domain.signers import SignerBond
 from hub.ports.records import SystemRecord
 from signing.report import FileReport, Indication, rank
 from signing.report_json import to_json
@@ -26,8 +28,15 @@ from signing.report_json import to_json
 REPLACEMENT: Final = "\ufffd"
 
 
-def file_facts(names: Sequence[str], reports: Sequence[FileReport]) -> tuple[FileFact, ...]:
-    """Return one fact per file, in order; `names` and `reports` have the same length."""
+def file_facts(
+    names: Sequence[str],
+    reports: Sequence[FileReport],
+    bonds: Mapping[tuple[int, int], SignerBond] = MappingProxyType({}),
+) -> tuple[FileFact, ...]:
+    """Return one fact per file, in order; `names` and `reports` have the same length.
+
+    `bonds` say by place of file and signature what a signature has to do with the sender.
+    """
     return tuple(
         FileFact(
             name=name,
@@ -39,11 +48,12 @@ def file_facts(names: Sequence[str], reports: Sequence[FileReport]) -> tuple[Fil
                     verdict=Verdict(s.indication.value),
                     certificate_kind=CertificateKind(s.certificate_kind.value),
                     changes=Changes(s.changes.value),
+                    bond=bonds.get((index, number), SignerBond.OPEN),
                 )
-                for s in report.signatures
+                for number, s in enumerate(report.signatures)
             ),
         )
-        for name, place, report in zip(names, place_files(names), reports, strict=True)
+        for index, (name, place, report) in enumerate(zip(names, place_files(names), reports, strict=True))
     )
 
 
@@ -71,6 +81,7 @@ def parse_policy(settings: Sequence[tuple[str, str]]) -> AcceptancePolicy:
         on_failed=OnFailed(given.pop("on_failed", default.on_failed)),
         on_missing=OnDoubt(given.pop("on_missing", default.on_missing)),
         on_indeterminate=OnDoubt(given.pop("on_indeterminate", default.on_indeterminate)),
+        on_other_signer=OnFailed(given.pop("on_other_signer", default.on_other_signer)),
     )
     if given:
         raise ValueError(f"unknown policy settings: {', '.join(sorted(given))}")
