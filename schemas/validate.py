@@ -89,11 +89,20 @@ class ValidationReport:
 
 
 def validate_file(
-    path: Path, *, label: str | None = None, limits: FormatLimits = DEFAULT_LIMITS, today: date | None = None
+    path: Path,
+    *,
+    label: str | None = None,
+    limits: FormatLimits = DEFAULT_LIMITS,
+    today: date | None = None,
+    folder: Path | None = None,
 ) -> ValidationReport:
-    """Examine one file. `label` is how the report names it; `today` enables the future-date check."""
+    """Examine one file.
+
+    `label` is how the report names it; `today` enables the future-date check; in `folder` a temporary folder
+    for attachments is made and removed.
+    """
     name = str(path) if label is None else label
-    with tempfile.TemporaryDirectory(prefix="edxml-") as spool:
+    with tempfile.TemporaryDirectory(prefix="edxml-", dir=folder) as spool:
         try:
             split = _split(path, Path(spool), limits)
             result, errors = examine(split, today=today)

@@ -29,8 +29,10 @@ from hub.services.kit import Kit
 from hub.services.quiet_inboxes import QuietInboxes
 from hub.services.recall import RecallService
 from hub.services.registry import RegistryService
+from hub.services.replay import ReplayService
 from hub.services.slots import Slots
 from hub.services.statuses import StatusService
+from hub.services.validator import ValidatorService
 from hub.services.verdicts import Workers
 from hub.storage.listener import InboxListener
 from hub.storage.seal_keys import FileSealer
@@ -56,11 +58,12 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener, workers
     directory = DirectorySnapshot(kit.uow, suffixes_of(settings))
     limits = settings.limits
     health = HealthService(kit)
+    slots = Slots(per_node=limits.intake_per_node, per_system=limits.intake_per_system)
     intake = IntakeService(
         kit=kit,
         directory=directory,
         commit=IntakeCommit(kit),
-        slots=Slots(per_node=limits.intake_per_node, per_system=limits.intake_per_system),
+        slots=slots,
         limits=IntakeLimits(max_bytes=limits.body_bytes, format=format_limits_of(settings)),
         health=health,
     )
@@ -88,6 +91,14 @@ def make_services(settings: Settings, kit: Kit, listener: InboxListener, workers
         max_body_bytes=limits.body_bytes,
         max_attachments=limits.attachments,
         metrics=kit.metrics,
+        validator=ValidatorService(
+            uow=kit.uow,
+            blobs=kit.blobs,
+            slots=slots,
+            max_bytes=limits.body_bytes,
+            limits=format_limits_of(settings),
+        ),
+        replay=ReplayService(kit),
         rules=kit.rules,
         peers=peers_of(settings),
         signatures=make_signature_service(settings, kit, workers, follow),

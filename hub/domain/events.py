@@ -59,6 +59,7 @@ class EventKind(StrEnum):
     DELIVERY_WITHDRAWN = "delivery_withdrawn"
     DELIVERY_RESENT = "delivery_resent"
     DELIVERY_REDIRECTED = "delivery_redirected"
+    DELIVERY_REPLAYED = "delivery_replayed"
     DELIVERY_ADDED = "delivery_added"
     DELIVERY_FETCHED_OUTSIDE = "delivery_fetched_outside"
     DELIVERY_FAILED_OUTSIDE = "delivery_failed_outside"

@@ -126,6 +126,22 @@ EXCHANGE_PROBLEMS: tuple[Problem, ...] = (
         action_en="Read the delivery's state again and retry if still needed.",
     ),
     Problem(
+        code="delivery_not_confirmed",
+        status=409,
+        vi="Lượt chuyển đang ở trạng thái {state}: chỉ lấy lại được những gì đã xác nhận nhận.",
+        en="The delivery is in state {state}: only what was confirmed can be fetched again.",
+        action_vi="Nhận theo cách thường: lấy từ hộp đến, nhận giữ, tải, xác nhận.",
+        action_en="Receive it the usual way: inbox, lease, content, confirm.",
+    ),
+    Problem(
+        code="content_erased",
+        status=410,
+        vi="Nội dung văn bản không còn lưu trên trục.",
+        en="The hub does not keep the content of this document any more.",
+        action_vi="Khôi phục từ bản sao lưu của phần mềm, hoặc đề nghị nơi gửi gửi lại.",
+        action_en="Restore it from the system's own backup, or ask the sender to send it again.",
+    ),
+    Problem(
         code="delivery_ended",
         status=409,
         vi="Lượt chuyển đã kết thúc ở trạng thái {state}.",

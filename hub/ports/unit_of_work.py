@@ -41,8 +41,8 @@ from hub.ports.records import (
     SystemRecord,
     Task,
 )
-from hub.ports.secrets import SecretRepo
 from hub.ports.relay import RelayRepo
+from hub.ports.secrets import SecretRepo
 from hub.ports.signatures import CertificateRepo, VerdictRepo
 
 
@@ -230,6 +230,11 @@ class DeliveryRepo(Protocol):
 
     async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
         """Return deliveries in a state with their documents, oldest first."""
+
+    async def confirmed(
+        self, system_id: UUID, *, since: datetime, created_since: datetime, after: UUID | None, limit: int
+    ) -> tuple[Offer, ...]:
+        """Return what a system has confirmed since a moment, by id; only deliveries made since another."""
 
     async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
         """Lock deliveries whose recipient lease has run out (skips rows locked by others)."""

@@ -32,7 +32,8 @@ from hub.domain.transport import (
     advance,
     is_repeat,
 )
-from hub.ports.records import Change, DeliveryRecord, DocumentRecord, NewEvent, Offer
+from hub.ports.blobs import BlobStore
+from hub.ports.records import Change, DeliveryRecord, DocumentRecord, NewEvent, Offer, SystemRecord
 from hub.ports.unit_of_work import Transaction
 from hub.services.access import Caller
 from hub.services.illegal_moves import IllegalMoves
@@ -143,24 +144,7 @@ class InboxService:
         _current_lease(delivery, token)
         if document is None or not document.body_kept:
             raise Refusal("delivery_ended", params={"state": delivery.state.value})
-        readable = document.dialect in caller.system.dialects and not document.needs_repair
-        if readable or document.rendition is None:
-            blob_id, sha256, size = document.blob_id, document.sha256, document.size
-        else:
-            blob_id, sha256, size = (
-                document.rendition.blob_id,
-                document.rendition.sha256,
-                document.rendition.size,
-            )
-        return Content(
-            delivery_id=delivery_id,
-            document_id=document.id,
-            sha256=sha256,
-            size=size,
-            original_sha256=document.sha256,
-            is_rendition=blob_id != document.blob_id,
-            chunks=self._blobs.read(blob_id, sha256=sha256),
-        )
+        return content_for(caller.system, delivery_id, document, self._blobs)
 
     async def handed_over(self, caller: Caller, delivery_id: UUID, token: int) -> None:
         """Record that the whole content was sent. Silent if the lease has changed hands meanwhile."""
@@ -260,6 +244,30 @@ class InboxService:
         if locked is None or locked[0].system_id != caller.system_id:
             raise Refusal("delivery_unknown")
         return locked
+
+
+def content_for(
+    system: SystemRecord, delivery_id: UUID, document: DocumentRecord, blobs: BlobStore
+) -> Content:
+    """Return the bytes of a document that is kept, as a system can read them."""
+    readable = document.dialect in system.dialects and not document.needs_repair
+    if readable or document.rendition is None:
+        blob_id, sha256, size = document.blob_id, document.sha256, document.size
+    else:
+        blob_id, sha256, size = (
+            document.rendition.blob_id,
+            document.rendition.sha256,
+            document.rendition.size,
+        )
+    return Content(
+        delivery_id=delivery_id,
+        document_id=document.id,
+        sha256=sha256,
+        size=size,
+        original_sha256=document.sha256,
+        is_rendition=blob_id != document.blob_id,
+        chunks=blobs.read(blob_id, sha256=sha256),
+    )
 
 
 def expire_lease(

@@ -77,6 +77,17 @@ LEFT JOIN document_text t ON t.document_id = d.document_id
 WHERE d.state = $1
 ORDER BY d.id LIMIT $2
 """
+# By the primary key from the cursor on: partitions of older months are not touched.
+CONFIRMED = f"""
+SELECT {prefixed(DELIVERY_COLUMNS, "d", "dl_")}, {prefixed(DOCUMENT_COLUMNS, "o", "do_")},
+       {prefixed(TEXT_COLUMNS, "t", "tx_")}
+FROM delivery d
+JOIN document o ON o.id = d.document_id
+LEFT JOIN document_text t ON t.document_id = d.document_id
+WHERE d.system_id = $1 AND d.state = 'confirmed' AND d.ended_at >= $2 AND d.id >= uuid7_floor($3)
+  AND ($4::uuid IS NULL OR d.id > $4)
+ORDER BY d.id LIMIT $5
+"""
 EXPIRED = f"""
 SELECT {DELIVERY_COLUMNS} FROM delivery
 WHERE state IN ('leased', 'handed_over') AND lease_until < hub_now()
@@ -158,6 +169,13 @@ class PgDeliveries:
     async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
         """Return deliveries in a state with their documents, oldest first."""
         return _offers(await self._connection.fetch(IN_STATE, state.value, limit))
+
+    async def confirmed(
+        self, system_id: UUID, *, since: datetime, created_since: datetime, after: UUID | None, limit: int
+    ) -> tuple[Offer, ...]:
+        """Return what a system has confirmed since a moment."""
+        rows = await self._connection.fetch(CONFIRMED, system_id, since, created_since, after, limit)
+        return _offers(rows)
 
     async def lock_expired(self, limit: int) -> tuple[DeliveryRecord, ...]:
         """Lock deliveries whose recipient lease has run out."""

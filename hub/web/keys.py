@@ -24,9 +24,11 @@ from hub.services.health import HealthService
 from hub.services.inbox import InboxService
 from hub.services.intake import IntakeService
 from hub.services.recall import RecallService
+from hub.services.replay import ReplayService
 from hub.services.rules import Rules
 from hub.services.signatures import SignatureService
 from hub.services.statuses import StatusService
+from hub.services.validator import ValidatorService
 from hub.web.peer import PeerReader
 
 
@@ -50,6 +52,8 @@ class Services:
     blobs: BlobStore
     max_body_bytes: int
     max_attachments: int
+    validator: ValidatorService
+    replay: ReplayService
     rules: Rules
     metrics: Metrics
     peers: PeerReader

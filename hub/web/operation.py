@@ -36,7 +36,7 @@ class Operation:
     summary: str
     handler: Handler
     answers: dict[int, type[BaseModel] | None]
-    body: type[BaseModel] | Literal["edxml", "file"] | None = None
+    body: type[BaseModel] | Literal["edxml", "file", "message"] | None = None
     body_required: bool = True
     queries: tuple[Query, ...] = ()
     problems: tuple[str, ...] = ()

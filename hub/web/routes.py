@@ -7,6 +7,7 @@ from typing import Final
 from hub.web import models as m
 from hub.web.api import documents, inbox, public, statuses
 from hub.web.operation import Operation, Query
+from hub.web.routes_kit import KIT_OPERATIONS
 from hub.web.routes_signatures import SIGNATURE_OPERATIONS
 
 _CONTENT = (
@@ -250,6 +251,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
             *("recipient_has_no_system", "successor_loop", "successor_ambiguous", "no_relay"),
         ),
     ),
+    *KIT_OPERATIONS,
     Operation(
         method="GET",
         path="/api/v1/directory",

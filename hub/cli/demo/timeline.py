@@ -28,6 +28,7 @@ WORDS: Final[Mapping[str, str]] = {
     "delivery_handed_over": "đã trao nội dung",
     "delivery_confirmed": "nơi nhận xác nhận đã nhận",
     "delivery_confirmed_late": "nơi nhận xác nhận muộn",
+    "delivery_replayed": "nơi nhận lấy lại nội dung đã nhận",
     "delivery_rejected": "nơi nhận trả lại",
     "delivery_undeliverable": "hết hạn giao: lập chứng cứ không giao được",
     "delivery_added": "thêm nơi nhận (gói sau của trục quốc gia)",

@@ -12,6 +12,7 @@ from hub.domain.problems import Refusal
 from hub.ports.broker import Wakeup
 from hub.ports.records import Offer
 from hub.services.access import Caller
+from hub.services.inbox import Content
 from hub.web.api import views
 from hub.web.api.parameters import delivery_id, integer, json_body
 from hub.web.keys import SERVICES, STOPPING, caller_of
@@ -115,6 +116,14 @@ async def content(request: web.Request) -> web.StreamResponse:
         raise Refusal("bad_request", params={"field": "lease_token"})
     service = request.app[SERVICES].inbox
     handed = await service.content(caller, wanted, token)
+    response = content_response(handed)
+    await send_stream(request, response, handed.chunks)
+    await service.handed_over(caller, wanted, token)
+    return response
+
+
+def content_response(handed: Content) -> web.StreamResponse:
+    """Return the head of an answer that hands a message over."""
     response = web.StreamResponse(
         headers={
             "Content-Type": "application/xml; charset=utf-8",
@@ -127,8 +136,6 @@ async def content(request: web.Request) -> web.StreamResponse:
         }
     )
     response.content_length = handed.size
-    await send_stream(request, response, handed.chunks)
-    await service.handed_over(caller, wanted, token)
     return response
 
 

@@ -26,8 +26,9 @@ STATUSES = {
     408: "body_too_slow",
     409: (
         "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended "
-        "redirect_pointless package_not_fetched relay_loop"
+        "redirect_pointless package_not_fetched relay_loop delivery_not_confirmed"
     ),
+    410: "content_erased",
     413: "body_too_large message_too_large",
     415: "media_type_unsupported",
     422: (
