@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _CADES = re.compile(r"^META-INF/[^/]*signatures?[^/]*\.p7[sm]$", re.IGNORECASE)
 _TOKEN = re.compile(r"^META-INF/[^/]*timestamp[^/]*\.tst$", re.IGNORECASE)
 _MANIFEST = re.compile(r"^META-INF/ASiC[^/]*Manifest[^/]*\.xml$", re.IGNORECASE)
 MANIFEST_XML = "META-INF/manifest.xml"
+_ENTRY, _HEAD = b"PK\x03\x04", struct.Struct("<26xHH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +48,7 @@ class Container:
     def data(self) -> tuple[str, ...]:
         """Names of the data files."""
         return tuple(
-            n
-            for n in self.entries
-            if not n.upper().startswith("META-INF/") and n != "mimetype" and n[-1:] != "/"
+            n for n in self.entries if not n.startswith("META-INF/") and n != "mimetype" and n[-1:] != "/"
         )
 
     def matching(self, kind: str) -> tuple[str, ...]:
@@ -93,6 +93,7 @@ def read(data: bytes, kind: FileFormat) -> Container:
             infos = archive.infolist()
             _check_names([i.filename for i in infos])
             _check_sizes(infos)
+            _check_gaps(data, infos, archive.start_dir)
             entries = {i.filename: archive.read(i) for i in infos if not i.is_dir()}
     except (
         zipfile.BadZipFile,
@@ -119,6 +120,21 @@ def _check_names(names: list[str]) -> None:
         parts = posixpath.normpath(name).split("/")
         if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
             raise InputRefused(finding(Code.CONTAINER_UNSAFE_NAME, Severity.ERROR, detail=name[:80]))
+
+
+def _check_gaps(data: bytes, infos: list[zipfile.ZipInfo], directory: int) -> None:
+    """Refuse entries of which the directory does not tell: who reads from the front would find them."""
+    place = 0
+    for info in sorted(infos, key=lambda i: i.header_offset):
+        if _ENTRY in data[place : info.header_offset]:
+            raise InputRefused(finding(Code.CONTAINER_BROKEN, Severity.ERROR, detail="hidden entry"))
+        head = data[info.header_offset : info.header_offset + _HEAD.size]
+        if len(head) < _HEAD.size:
+            raise InputRefused(finding(Code.CONTAINER_BROKEN, Severity.ERROR, detail=info.filename[:80]))
+        name, extra = _HEAD.unpack(head)
+        place = info.header_offset + _HEAD.size + name + extra + info.compress_size
+    if _ENTRY in data[place:directory]:
+        raise InputRefused(finding(Code.CONTAINER_BROKEN, Severity.ERROR, detail="hidden entry"))
 
 
 def _check_sizes(infos: list[zipfile.ZipInfo]) -> None:

@@ -9,21 +9,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from asn1crypto import x509
 from lxml import etree
 
 from signing.algorithms import digest
 from signing.asic_container import MANIFEST_XML, MIMETYPES, Container, read
-from signing.cms_verify import Content, verify_message
+from signing.certificates import describe
+from signing.cms import CmsBroken
+from signing.cms import parse as parse_cms
+from signing.cms_verify import Content, holds_attributes, verify_message
+from signing.constraints import Evidence, judge_algorithms, judge_time_and_trust, judge_timestamps
 from signing.errors import InputRefused
 from signing.judgement import Judgement
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
-from signing.report import Coverage, FileFormat, Finding, Severity, SignatureReport, SubIndication
+from signing.report import (
+    Coverage,
+    FileFormat,
+    Finding,
+    Indication,
+    Role,
+    Severity,
+    SignatureReport,
+    SubIndication,
+    TimeSource,
+)
+from signing.timestamps import check_token
 from signing.xml_parse import parse
-from signing.xml_scope import Scope
+from signing.xml_scope import Scope, is_filtered
 from signing.xml_verify import verify_signatures
 from signing.xmldsig import Core, Processor, decode, digest_name, ds, text_of
 
+MAX_TOKENS, MAX_CERTIFICATES = 100, 200
 ROOTS = frozenset({"XAdESSignatures", "document-signatures", "Signature", "signatures"})
 
 
@@ -50,6 +67,12 @@ def verify_asic(data: bytes, kind: FileFormat, options: VerifyOptions) -> Judged
             reports += _cades(container, name, options, prefix)
     if len(files) == 1:
         reports = [replace(r, id=r.id.replace("S1", "S", 1)) for r in reports]
+    reports += [
+        _timestamp(container, name, options, f"T{number}", alone=not files)
+        for number, name in enumerate(container.matching("token")[:MAX_TOKENS], start=1)
+    ]
+    if len(container.matching("token")) > MAX_TOKENS:
+        notes.append(finding(Code.LIMIT_EXCEEDED, Severity.WARNING, detail="timestamps"))
     broken = any(f.severity is Severity.ERROR for f in notes)
     return Judged(signatures=tuple(reports), findings=tuple(notes), refused=broken)
 
@@ -112,6 +135,8 @@ def _scope(container: Container, core: Core) -> Scope:
     named = {container.find(r.uri) for r in core.references if r.external} - {None}
     missing = sorted(set(container.data) - {n for n in named if n is not None})
     parts = tuple(sorted(n for n in named if n is not None))
+    if any(is_filtered(r, core) for r in core.references):
+        return Scope(covers=Coverage.UNCLEAR, parts=parts, missing="XPath")
     if missing or not parts:
         return Scope(covers=Coverage.PARTIAL, parts=parts, missing=", ".join(missing)[:100] or "?")
     return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
@@ -126,7 +151,7 @@ def _cades(
         content = _plain(container, only) if only is not None else None
         return verify_message(container.entries[name], lambda _: content, options, prefix=prefix)
     judgement = Judgement()
-    covered = _check_manifest(container, manifest, judgement)
+    covered = _check_manifest(container, manifest, judgement, options)
     blob = container.entries[manifest]
     missing = sorted(set(container.data) - covered)
     content = Content(
@@ -140,7 +165,75 @@ def _cades(
 
 def _plain(container: Container, name: str) -> Content:
     data = container.entries[name]
-    return Content(digest_of=lambda n: digest(n, data), scope=(name,))
+    return Content(digest_of=lambda n: digest(n, data), scope=(name,), is_attributes=holds_attributes(data))
+
+
+def _timestamp(
+    container: Container, name: str, options: VerifyOptions, identifier: str, *, alone: bool
+) -> SignatureReport:
+    """A timestamp on the container: over a manifest, or over the only data file.
+
+    Where there are no signatures the timestamps must take in every data file.
+    """
+    judgement = Judgement()
+    manifest = next((m for m in container.matching("manifest") if _signature_of(container, m) == name), None)
+    only = container.data[0] if len(container.data) == 1 else None
+    subject = manifest or only
+    covered = {subject} if subject is not None else set()
+    if manifest is not None:
+        covered = _check_manifest(container, manifest, judgement, options)
+    if subject is None:
+        judgement.doubt(SubIndication.SIGNED_DATA_NOT_FOUND, Code.SIGNED_DATA_NOT_FOUND, detail=name)
+    token = check_token(
+        "document-timestamp",
+        container.entries[name],
+        lambda n: digest(n, container.entries[subject]) if subject is not None else None,
+        more_certificates=_certificates(container),
+    )
+    if token.imprint_matches is False:
+        judgement.fail(SubIndication.HASH_FAILURE, Code.CONTENT_CHANGED)
+    judge_timestamps(judgement, [token], options)
+    missing = sorted(set(container.data) - covered)
+    if missing and alone:
+        detail = ", ".join(missing)[:100]
+        judgement.doubt(SubIndication.SIG_CONSTRAINTS_FAILURE, Code.PARTIAL_SCOPE, detail=detail)
+    evidence = Evidence(
+        certificates=(*token.certificates, *_certificates(container)),
+        claimed=token.time,
+        proofs=((TimeSource.DOCUMENT_TIMESTAMP, token),),
+    )
+    trust = judge_time_and_trust(judgement, token.tsa, evidence, options)
+    passed = judgement.indication is Indication.TOTAL_PASSED
+    return SignatureReport(
+        id=identifier,
+        field=name,
+        format="DocTimeStamp",
+        role=Role.TIMESTAMP,
+        signer=describe(token.tsa) if token.tsa is not None else None,
+        signing_time=token.time,
+        best_time=trust.best_time,
+        time_source=trust.time_source,
+        timestamps=(token.report(),),
+        intact=token.good and not any(f.code == Code.REFERENCE_CHANGED for f in judgement.findings),
+        covers=Coverage.PARTIAL if missing else Coverage.WHOLE_FILE,
+        scope=tuple(sorted(covered)),
+        chain=trust.chain,
+        revocation=trust.revocation,
+        indication=judgement.indication,
+        sub_indication=None if passed else judgement.sub_indication,
+        findings=judgement.findings,
+    )
+
+
+def _certificates(container: Container) -> tuple[x509.Certificate, ...]:
+    """What the container's CMS files carry: they complete one another."""
+    found: list[x509.Certificate] = []
+    for name in (*container.matching("cades"), *container.matching("token")):
+        try:
+            found += parse_cms(container.entries[name]).certificates
+        except CmsBroken:
+            continue
+    return tuple(found[:MAX_CERTIFICATES])
 
 
 def _signature_of(container: Container, manifest: str) -> str | None:
@@ -154,9 +247,12 @@ def _signature_of(container: Container, manifest: str) -> str | None:
     return None
 
 
-def _check_manifest(container: Container, manifest: str, judgement: Judgement) -> set[str]:
-    """Data files whose digest in the manifest is right; wrong ones are findings."""
+def _check_manifest(
+    container: Container, manifest: str, judgement: Judgement, options: VerifyOptions
+) -> set[str]:
+    """Files whose digest in the manifest is right; wrong ones and weak digests are findings."""
     good: set[str] = set()
+    used: list[str] = []
     for element in parse(container.entries[manifest]).getroot().iter(etree.Element):
         if etree.QName(element).localname != "DataObjectReference":
             continue
@@ -167,10 +263,12 @@ def _check_manifest(container: Container, manifest: str, judgement: Judgement) -
         method = element.find(ds("DigestMethod"))
         algorithm = digest_name(method.get("Algorithm") if method is not None else None)
         stated = decode(text_of(element.find(ds("DigestValue"))))
+        used += [algorithm] if algorithm else []
         if algorithm and digest(algorithm, container.entries[name]) == stated:
             good.add(name)
         else:
             judgement.fail(SubIndication.HASH_FAILURE, Code.REFERENCE_CHANGED, detail=label)
+    judge_algorithms(judgement, used, ("", 0), options)
     return good
 
 

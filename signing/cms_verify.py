@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from asn1crypto import pem, x509
 
-from signing import cms
+from signing import cms, der
 from signing.algorithms import digest
 from signing.cades_archive import check_archive
-from signing.certificates import describe, kind
+from signing.certificates import BROKEN_DER, describe, kind
 from signing.cms_values import with_values
 from signing.constraints import Evidence, judge_signer, judge_time_and_trust, judge_timestamps
 from signing.judgement import Judgement
@@ -47,6 +47,23 @@ class Content:
     digest_of: cms.DigestOf
     scope: tuple[str, ...]
     missing: str | None = None
+    is_attributes: bool = False
+    """Whether the content is itself a set of signed attributes: then it may have been signed as that."""
+
+
+def holds_attributes(data: bytes) -> bool:
+    """Whether bytes are the signed attributes of some signature.
+
+    A value over attributes is also one over a content without attributes that has the same bytes: taken out
+    of their signature they would pass for a document that somebody signed.
+    """
+    if data[:1] != b"\x31":
+        return False
+    try:
+        found = der.element(data, 0, len(data))
+    except BROKEN_DER:
+        return False
+    return cms.OID_MESSAGE_DIGEST in cms.attributes(data[found.inside : found.inside_end])
 
 
 def verify_cms(data: bytes, options: VerifyOptions) -> tuple[SignatureReport, ...]:
@@ -57,9 +74,17 @@ def verify_cms(data: bytes, options: VerifyOptions) -> tuple[SignatureReport, ..
     def content_of(message: cms.SignedMessage) -> Content | None:
         inner = message.encapsulated
         if inner is not None:
-            return Content(digest_of=lambda name: digest(name, inner), scope=("eContent",))
+            return Content(
+                digest_of=lambda name: digest(name, inner),
+                scope=("eContent",),
+                is_attributes=holds_attributes(inner),
+            )
         if given is not None:
-            return Content(digest_of=lambda name: digest(name, given), scope=(options.content[0].name,))
+            return Content(
+                digest_of=lambda name: digest(name, given),
+                scope=(options.content[0].name,),
+                is_attributes=holds_attributes(given),
+            )
         return None
 
     return verify_message(blob, content_of, options)
@@ -90,6 +115,11 @@ def verify_message(
     reports: list[SignatureReport] = []
     for number, info in enumerate(message.signer_infos[:MAX_SIGNERS], start=1):
         _signer(f"{prefix}{number}", message, info, content, options, reports)
+    if len(message.signer_infos) > MAX_SIGNERS:
+        judgement = Judgement()
+        detail = f"{len(message.signer_infos)} signatures"
+        judgement.doubt(SubIndication.CUSTOM, Code.LIMIT_EXCEEDED, detail=detail)
+        reports.append(_bare(f"{prefix}{MAX_SIGNERS + 1}", judgement))
     if not reports:
         judgement = Judgement()
         judgement.fail(SubIndication.FORMAT_FAILURE, Code.CMS_SEVERAL_SIGNERS, detail=0)
@@ -133,6 +163,9 @@ def _signer(
         judgement.doubt(SubIndication.SIGNED_DATA_NOT_FOUND, Code.SIGNED_DATA_NOT_FOUND, detail="--content")
     else:
         judge_signer(judgement, check, options)
+        if content.is_attributes and not check.has_attributes:
+            detail = "the content is the signed attributes of another signature"
+            judgement.doubt(SubIndication.SIG_CONSTRAINTS_FAILURE, Code.FORMAT_FAILURE, detail=detail)
         if content.missing is not None:
             judgement.doubt(SubIndication.SIG_CONSTRAINTS_FAILURE, Code.PARTIAL_SCOPE, detail=content.missing)
     tokens = _tokens(judgement, check, message, content)

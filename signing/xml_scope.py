@@ -30,9 +30,7 @@ def judge_scope(core: Core, root: etree._Element) -> Scope:
     """How much of the document the signature's references take in."""
     data = [r for r in core.references if not _is_properties(r)]
     parts = tuple(_label(r) for r in data)
-    if any(r.external for r in data) and all(r.external for r in data):
-        return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
-    if any(r.filtered for r in data):
+    if any(is_filtered(r, core) for r in data):
         return Scope(covers=Coverage.UNCLEAR, parts=parts, missing="XPath")
     if any(_takes_in(r, root) for r in data):
         return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
@@ -40,6 +38,11 @@ def judge_scope(core: Core, root: etree._Element) -> Scope:
     if missing is None:
         return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
     return Scope(covers=Coverage.PARTIAL, parts=parts, missing=missing)
+
+
+def is_filtered(reference: Reference, core: Core) -> bool:
+    """Whether transforms leave out of the data what need not be a part of this signature."""
+    return reference.filtered or (reference.external and bool(reference.without - {core.signature}))
 
 
 def _is_properties(reference: Reference) -> bool:
@@ -63,7 +66,7 @@ def _uncovered(core: Core, root: etree._Element, data: list[Reference]) -> str |
     covered = {r.element for r in data if r.element is not None}
     if root is core.signature:
         objects = [o for o in root.findall(ds("Object")) if not _holds_properties(o)]
-        if not objects and not any(r.element is not None for r in data):
+        if not objects and not any(r.element is not None or r.external for r in data):
             return "ds:Object"
         loose = next((o for o in objects if not _object_covered(o, covered)), None)
         return f"ds:Object {loose.get('Id', '')}".strip() if loose is not None else None

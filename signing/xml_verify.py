@@ -51,9 +51,19 @@ from signing.xml_keys import Signer, find_signer, key_material
 from signing.xml_parse import parse
 from signing.xml_policy import judge_policy
 from signing.xml_scope import Scope, judge_scope
-from signing.xmldsig import MANIFEST_TYPE, Core, Outcome, Processor, Reference, Unusable, ds, is_hmac
+from signing.xmldsig import (
+    MANIFEST_TYPE,
+    MAX_REFERENCES,
+    Core,
+    Outcome,
+    Processor,
+    Reference,
+    Unusable,
+    ds,
+    is_hmac,
+)
 
-MAX_SIGNATURES, MAX_COUNTER_DEPTH = 200, 4
+MAX_SIGNATURES, MAX_COUNTER_DEPTH, MAX_MANIFEST_DEPTH = 200, 4, 3
 ScopeRule = Callable[[Core], Scope]
 
 
@@ -129,7 +139,22 @@ def verify_signatures(
     top = [s for s in found if s not in counters]
     for number, element in enumerate(top[:MAX_SIGNATURES], start=1):
         _walk(element, None, f"{prefix}{number}", _World(processor, options, scope_rule, read), reports)
+    if len(top) > MAX_SIGNATURES:
+        reports.append(_unjudged(f"{prefix}{MAX_SIGNATURES + 1}", f"{len(top)} signatures"))
     return tuple(reports)
+
+
+def _unjudged(identifier: str, detail: str) -> SignatureReport:
+    """Stands for signatures beyond the limits: which ones are left out is not for the file to choose."""
+    judgement = Judgement()
+    judgement.doubt(SubIndication.CUSTOM, Code.LIMIT_EXCEEDED, detail=detail)
+    return SignatureReport(
+        id=identifier,
+        format="XMLDSig",
+        indication=judgement.indication,
+        sub_indication=judgement.sub_indication,
+        findings=judgement.findings,
+    )
 
 
 def _walk(
@@ -151,8 +176,13 @@ def _walk(
     except Exception as error:  # noqa: BLE001 - one signature's trouble must not hide the others
         case.judgement.doubt(SubIndication.CUSTOM, Code.INTERNAL_ERROR, detail=type(error).__name__)
     reports.append(_report(case, options))
-    if identifier.count(".") < MAX_COUNTER_DEPTH:
-        for number, counter in enumerate(counter_signatures(case.read), start=1):
+    counters = list(counter_signatures(case.read))
+    if counters and (
+        identifier.count(".") >= MAX_COUNTER_DEPTH or len(reports) + len(counters) > 2 * MAX_SIGNATURES
+    ):
+        reports.append(_unjudged(f"{identifier}.1", f"{len(counters)} counter-signatures"))
+    else:
+        for number, counter in enumerate(counters, start=1):
             _walk(counter, element, f"{identifier}.{number}", world, reports)
 
 
@@ -182,12 +212,20 @@ def _examine(case: _Case, options: VerifyOptions, scope_rule: ScopeRule) -> None
 
 
 def _judge_references(case: _Case, core: Core) -> None:
-    for reference in core.references:
+    left = MAX_REFERENCES
+    todo = [(r, 0) for r in reversed(core.references)]
+    while todo:
+        reference, depth = todo.pop()
         _judge_reference(case, reference)
         manifest = reference.element
-        if reference.type == MANIFEST_TYPE and manifest is not None:
-            for node in manifest.findall(ds("Reference")):
-                _judge_reference(case, case.processor.reference(node, case.element))
+        # The reference's type is a hint: what is a manifest is judged as one.
+        if manifest is None or (reference.type != MANIFEST_TYPE and manifest.tag != ds("Manifest")):
+            continue
+        nodes = manifest.findall(ds("Reference"))
+        left -= len(nodes)
+        if left < 0 or depth > MAX_MANIFEST_DEPTH:
+            raise Unusable("too many references in manifests")
+        todo += [(case.processor.reference(n, case.element), depth + 1) for n in reversed(nodes)]
 
 
 def _judge_reference(case: _Case, reference: Reference) -> None:

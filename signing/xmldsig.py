@@ -31,6 +31,12 @@ XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 MANIFEST_TYPE = f"{DS}Manifest"
 NOT_SIGNATURE = re.compile(r"^not\(\s*ancestor-or-self::([A-Za-z_][\w.-]*):Signature\s*\)$")
 MAX_REFERENCES, MAX_TRANSFORMS = 1_000, 16
+MAX_XPATH, MAX_XPATH_WORK = 2_000, 5_000_000
+"""Characters of an expression, and nodes that it may have to look at: it cannot be interrupted."""
+_WIDE = re.compile(
+    r"//|\b(?:descendant|following|preceding)(?:-or-self|-sibling)?\s*::"
+    r"|\b(?:string|contains|normalize-space|translate|concat|substring|starts-with|sum|id)\b"
+)
 
 _MORE, _MORE07, _MORE21 = (
     "http://www.w3.org/2001/04/xmldsig-more#",
@@ -371,8 +377,9 @@ def _filter(nodes: NodeSet, transform: etree._Element, target: _Target) -> None:
         return
     target.filtered = True
     functions = {(None, "here"): lambda _context: [expression]}
+    _refuse_costly(text, nodes.apex, each=True)
     try:
-        compiled = etree.XPath(f"boolean({text})", namespaces=dict(scope), extensions=functions)
+        compiled = etree.XPath(f"boolean({text})", namespaces=dict(scope), extensions=functions, regexp=False)
         hidden = {e: bool(compiled(e)) for e in nodes.apex.iter(etree.Element)}
     except etree.XPathError as error:
         raise Unusable("XPath") from error
@@ -380,14 +387,23 @@ def _filter(nodes: NodeSet, transform: etree._Element, target: _Target) -> None:
     nodes.visible = lambda e: hidden.get(e, True) and (previous is None or previous(e))
 
 
+def _refuse_costly(text: str, apex: etree._Element, *, each: bool) -> None:
+    """Refuse an expression that could take long, by what it may look at in a document of this size."""
+    elements = sum(1 for _ in apex.getroottree().iter())
+    work = (elements if each else 1) * elements ** len(_WIDE.findall(text))
+    if len(text) > MAX_XPATH or work > MAX_XPATH_WORK:
+        raise Unusable("XPath too costly")
+
+
 def _filter2(nodes: NodeSet, transform: etree._Element, target: _Target) -> None:
     """XPath Filter 2.0: intersect, subtract, union of subtrees, in order."""
     steps: list[tuple[str, set[etree._Element], bool]] = []
     for part in transform.findall(f"{{{FILTER2}}}XPath"):
         functions = {(None, "here"): lambda _context, part=part: [part]}
+        _refuse_costly(text_of(part), nodes.apex, each=False)
         try:
             compiled = etree.XPath(
-                text_of(part).strip(), namespaces=dict(_namespaces(part)), extensions=functions
+                text_of(part).strip(), namespaces=dict(_namespaces(part)), extensions=functions, regexp=False
             )
             result = compiled(nodes.apex.getroottree())
         except etree.XPathError as error:
