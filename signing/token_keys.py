@@ -127,6 +127,12 @@ def open_key(address: TokenAddress, *, pin: bytes) -> TokenKey:
     raise CredentialUnusable(f"{len(keys)} private keys fit the address", code="token_key_missing")
 
 
+def restart_module(module: str) -> None:
+    """Start a module anew, for some never notice that a token left or came back; its sessions all end."""
+    with _told("token_missing"):
+        pkcs11.lib(module).reinitialize()
+
+
 def _is_meant(token: Any, address: TokenAddress) -> bool:
     serial = bytes(token.serial).strip(b" \0")
     return address.token in {None, token.label} and address.serial in {None, serial}

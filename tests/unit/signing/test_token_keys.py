@@ -17,11 +17,12 @@ from pkcs11.util.rsa import decode_rsa_private_key
 
 from signing.credentials import Credential
 from signing.errors import CredentialUnusable, UsageError
+from signing.key_ring import KeyPlace, KeyRing
 from signing.options import VerifyOptions
 from signing.pades import sign_pdf
 from signing.report import Indication
 from signing.sign_command import SignRequest, run_sign
-from signing.token_keys import TokenAddress
+from signing.token_keys import TokenAddress, TokenKey, open_key
 from signing.verify import verify_bytes
 from signing.xades_sign import sign_xml
 from tests.unit.signing.conftest import NOW, Office
@@ -185,3 +186,57 @@ def test_the_command_signs_with_a_token_and_a_pin_from_a_file(
     )
     assert run_sign(other, now=NOW, environment={}, out=out, err=err) == 3
     assert "[pin_wrong]" in err.getvalue()
+
+
+def _ring(token: Token, pin: bytes = PIN) -> KeyRing:
+    return KeyRing([KeyPlace(name="leader", key=token.uri, secret=pin)])
+
+
+def test_a_ring_opens_a_key_once(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, real = list[TokenAddress](), open_key
+
+    def counting(address: TokenAddress, *, pin: bytes) -> TokenKey:
+        opened.append(address)
+        return real(address, pin=pin)
+
+    monkeypatch.setattr("signing.credentials.open_key", counting)
+    ring = _ring(token)
+    values = {ring.sign_with("leader", lambda c: c.sign(b"x")) for _ in range(5)}
+    ring.close()
+    assert (len(values), len(opened)) == (1, 1)
+
+
+def test_a_ring_keeps_a_refused_pin_and_never_tries_it_again(
+    token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, real = list[TokenAddress](), open_key
+
+    def counting(address: TokenAddress, *, pin: bytes) -> TokenKey:
+        opened.append(address)
+        return real(address, pin=pin)
+
+    monkeypatch.setattr("signing.credentials.open_key", counting)
+    ring = _ring(token, b"000000")
+    for _ in range(3):
+        with pytest.raises(CredentialUnusable) as refusal:
+            ring.sign_with("leader", lambda c: c.sign(b"x"))
+        assert refusal.value.code == "pin_wrong"
+    assert len(opened) == 1
+
+
+def test_a_token_that_was_pulled_out_is_told_and_found_again_when_it_returns(token: Token) -> None:
+    ring = _ring(token)
+    first = ring.sign_with("leader", lambda c: c.sign(b"x"))
+    tokens, away = token.home / "tokens", token.home / "away"
+    tokens.rename(away)
+    tokens.mkdir()
+    pkcs11.lib(MODULE).reinitialize()
+    try:
+        with pytest.raises(CredentialUnusable) as refusal:
+            ring.sign_with("leader", lambda c: c.sign(b"x"))
+        assert refusal.value.code == "token_missing"
+    finally:
+        tokens.rmdir()
+        away.rename(tokens)
+    assert ring.sign_with("leader", lambda c: c.sign(b"x")) == first
+    ring.close()
