@@ -18,7 +18,7 @@ from signing.algorithms import DEFAULT_ALGORITHMS
 from signing.errors import SigningError, UsageError
 from signing.messages import Code, conclusion
 from signing.online import OnlineRules, OnlineSource
-from signing.options import VerifyOptions
+from signing.options import MessageParts, VerifyOptions
 from signing.policy_file import load_policy
 from signing.report import FileReport, Indication, SignatureReport
 from signing.report_etsi import to_etsi
@@ -45,21 +45,18 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     online: OnlineRules | None = None,
     as_etsi: bool = False,
     pdf: Path | None = None,
+    message_parts: MessageParts | None = None,
 ) -> int:
     """Verify, print, and say how it went; `online` lets authorities be asked over the network.
 
     `as_etsi` prints ETSI TS 119 102-2 XML, `pdf` writes the printable report: both of one file alone.
     """
     try:
-        if (as_etsi or pdf is not None) and len(files) > 1:
-            raise UsageError("--etsi and --pdf want one file", code="one_file")
-        if as_etsi and as_json:
-            raise UsageError("--etsi and --json exclude each other", code="options_conflict")
+        _refuse_combinations(files, as_json=as_json, as_etsi=as_etsi, pdf=pdf)
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
+        options = replace(options, message_parts=message_parts)
         if online is not None:
             options = replace(options, online=OnlineSource(online))
-        if not files:
-            raise UsageError("no file given", code="no_file")
     except SigningError as error:
         print(f"lienthong verify: {error} [{error.code}]", file=err)
         return UNUSABLE
@@ -75,11 +72,18 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     if pdf is not None and not _written(reports[0], files[0], pdf, show_personal=show_personal):
         print(f"lienthong verify: không ghi được {pdf} / cannot write it [pdf_not_written]", file=err)
         return UNUSABLE
-    for report in reports:
-        for item in report.findings:
-            if item.code in _UNEXAMINED:
-                print(f"{report.file}: {item.vi} [{item.code}]", file=err)
+    for file, item in ((r.file, f) for r in reports for f in r.findings if f.code in _UNEXAMINED):
+        print(f"{file}: {item.vi} [{item.code}]", file=err)
     return max((exit_code(r) for r in reports), key=(PASSED, UNCERTAIN, FAILED, UNUSABLE).index)
+
+
+def _refuse_combinations(files: Sequence[Path], *, as_json: bool, as_etsi: bool, pdf: Path | None) -> None:
+    if not files:
+        raise UsageError("no file given", code="no_file")
+    if (as_etsi or pdf is not None) and len(files) > 1:
+        raise UsageError("--etsi and --pdf want one file", code="one_file")
+    if as_etsi and as_json:
+        raise UsageError("--etsi and --json exclude each other", code="options_conflict")
 
 
 def _written(report: FileReport, source: Path, out: Path, *, show_personal: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,21 @@ from pathlib import Path
 from signing.algorithms import DEFAULT_ALGORITHMS, AlgorithmPolicy
 from signing.online import OnlineSession, OnlineSource
 from signing.trust import TrustStore
+
+
+class MessageUnreadable(Exception):
+    """Attachments cannot be taken out of a message; says why in a code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePart:
+    """One attachment of a message, decoded, for as long as the message is looked at."""
+
+    name: str
+    path: Path
+
+
+MessageParts = Callable[[bytes], AbstractContextManager[Sequence[MessagePart]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +37,9 @@ class VerifyOptions:
     asked (default: `now`).
 
     `online` asks authorities over the network for what is not at hand; without it nothing is asked.
-    `existed_by` is a time by which the file is known to have existed, as by the hub's own receipt: a proof.
+    `message_parts` takes the attachments out of an edXML message (raises `MessageUnreadable`); without it
+    the message's own signature alone is verified. `existed_by` is a time by which the file is known to have
+    existed, as by the hub's own receipt: a proof.
     """
 
     trust: TrustStore | None = None
@@ -35,6 +54,7 @@ class VerifyOptions:
     render_seconds: float = 1.5
     online: OnlineSource | None = None
     existed_by: datetime | None = None
+    message_parts: MessageParts | None = None
     # One document's share of the network, see `for_document`.
     session: OnlineSession | None = None
 

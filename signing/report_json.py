@@ -56,8 +56,10 @@ def to_json(report: FileReport, *, show_personal: bool = False, language: str = 
 
 
 def _signature(sig: SignatureReport, *, show_personal: bool, language: str) -> dict[str, Any]:
+    placed = {} if sig.attachment is None else {"attachment": sig.attachment}
     return {
         "id": sig.id,
+        **placed,
         "field": sig.field if show_personal or sig.field is None else mask_personal(sig.field),
         "format": sig.format,
         "role": sig.role.value,

@@ -15,6 +15,7 @@ from pathlib import Path
 from signing.asic_container import looks_like
 from signing.asic_verify import verify_asic
 from signing.cms_verify import is_cms, verify_cms
+from signing.edxml_verify import Judged, looks_like_message, verify_message
 from signing.errors import InputRefused
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
@@ -25,7 +26,6 @@ from signing.report import (
     Finding,
     Indication,
     Severity,
-    SignatureReport,
     SubIndication,
     rank,
     worst,
@@ -68,22 +68,8 @@ def verify_bytes(
     began = time.perf_counter() if started is None else started
     chosen = (options or VerifyOptions()).for_document()
     kind, digest = sniff(data), hashlib.sha256(data).hexdigest()
-    signatures: tuple[SignatureReport, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    refused = False
     try:
-        if kind is FileFormat.PDF:
-            signatures, findings, refused = verify_pdf(data, chosen)
-        elif kind is FileFormat.XML:
-            signatures, findings, is_edxml = verify_xml(data, chosen)
-            kind = FileFormat.EDXML if is_edxml else kind
-        elif kind in {FileFormat.ASICE, FileFormat.ASICS}:
-            judged = verify_asic(data, kind, chosen)
-            signatures, findings, refused = judged.signatures, judged.findings, judged.refused
-        elif kind is FileFormat.CMS:
-            signatures = verify_cms(data, chosen)
-        else:
-            findings = (finding(Code.FORMAT_UNKNOWN),)
+        kind, (signatures, findings, refused) = _judge(data, kind, chosen)
     except InputRefused as refusal:
         return _refused(name, digest, kind, refusal.finding)
     except (MemoryError, RecursionError) as error:
@@ -108,6 +94,27 @@ def verify_bytes(
         findings=findings,
         elapsed_ms=(time.perf_counter() - began) * 1000,
     )
+
+
+def _judge(data: bytes, kind: FileFormat, options: VerifyOptions) -> tuple[FileFormat, Judged]:
+    """The format's own module at work: what kind of file it is after all, and what was found."""
+    if kind is FileFormat.PDF:
+        return kind, verify_pdf(data, options)
+    if kind is FileFormat.XML and looks_like_message(data):
+        return FileFormat.EDXML, verify_message(data, options, _judge_part)
+    if kind is FileFormat.XML:
+        signatures, findings, is_edxml = verify_xml(data, options)
+        return FileFormat.EDXML if is_edxml else kind, (signatures, findings, False)
+    if kind in {FileFormat.ASICE, FileFormat.ASICS}:
+        judged = verify_asic(data, kind, options)
+        return kind, (judged.signatures, judged.findings, judged.refused)
+    if kind is FileFormat.CMS:
+        return kind, (verify_cms(data, options), (), False)
+    return kind, ((), (finding(Code.FORMAT_UNKNOWN),), False)
+
+
+def _judge_part(data: bytes, name: str, options: VerifyOptions) -> FileReport:
+    return verify_bytes(data, name=name, options=options)
 
 
 def unfinished(name: str, *, sha256: str, code: Code) -> FileReport:

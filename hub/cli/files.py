@@ -12,6 +12,7 @@ import typer
 
 from hub.bootstrap import online_rules
 from hub.config import load_settings
+from hub.services.message_parts import message_parts
 from schemas.validate import run_validate
 from signing.command import run_verify
 
@@ -67,6 +68,7 @@ def verify(
             online=online_rules(load_settings()) if online else None,
             as_etsi=as_etsi,
             pdf=pdf,
+            message_parts=message_parts,
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.services.message_parts import message_parts
 from hub.workers.verifier_wire import (
     FRAME_MOST,
     Answer,
@@ -52,7 +53,9 @@ class Desk:
 
     def _options(self, job: VerifyJob) -> VerifyOptions:
         store = self._trust.store() if self._trust is not None else None
-        return VerifyOptions(trust=store, online=self._online, content=job.content)
+        return VerifyOptions(
+            trust=store, online=self._online, content=job.content, message_parts=message_parts
+        )
 
 
 def _print(job: PrintJob) -> Printed:
