@@ -52,7 +52,9 @@ def signed_xml(
         _fill(root, info, element, external)
         signed = canonical(info, Method(exclusive=True))
         value = credential.key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-        element.find(ds("SignatureValue")).text = base64.b64encode(value).decode()
+        holder = element.find(ds("SignatureValue"))
+        assert holder is not None
+        holder.text = base64.b64encode(value).decode()
     return bytes(etree.tostring(root))
 
 

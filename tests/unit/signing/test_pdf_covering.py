@@ -84,7 +84,8 @@ def test_one_digit_under_a_mostly_transparent_picture_is_missed(
     bill: bytes, signed_over: Callable[[Place, Paint], tuple[Indication, set[str]]], around: int
 ) -> None:
     left, bottom, right, top = _amount(bill)
-    place = Place(page=0, left=left - around, bottom=bottom - around, right=right + around, top=top + around)
+    corners = (left - around, bottom - around, right + around, top + around)
+    place = Place(page=0, **dict(zip(("left", "bottom", "right", "top"), map(int, corners), strict=True)))
     indication, codes = signed_over(place, _patch(bill, place))
     assert indication is not Indication.TOTAL_PASSED
     assert "APPEARANCE_COVERS_TEXT" in codes
