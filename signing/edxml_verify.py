@@ -1,8 +1,8 @@
 """An edXML message: its own signature, and those of every attachment, in one report.
 
 The message's own signature counts between systems that keep bytes. It has one form: a `ds:Signature` over
-the whole document (one Reference URI="" with the enveloped-signature transform and exclusive canonicalization)
-and over its SignedProperties; any other set of references is PARTIAL_SCOPE. What most systems write there is a
+the whole document (one Reference URI="" with the enveloped-signature transform and exclusive C14N) and over
+its SignedProperties; any other set of references is PARTIAL_SCOPE. What most systems write there is a
 placeholder, with a few letters in place of a certificate: no signature at all. Over `OWN_BYTES_MOST` the own
 signature is not evaluated, which is said.
 

@@ -30,6 +30,7 @@ from signing.errors import InputRefused
 from signing.judgement import Judgement
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
+from signing.page_roles import placed
 from signing.pdf_dss import DocumentStore, read_store
 from signing.pdf_ranges import RangeDigests
 from signing.pdf_revisions import RevisionJudge
@@ -102,6 +103,8 @@ def verify_pdf(
             later = [e.signature for e in examined[place + 1 :] if e.intact]
             item.changes = _guarded(item, revisions.judge, item.signature, item.covers, later, item.judgement)
     reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
+    if options.compare_pages:
+        reports = placed(data, reports)
     return reports, tuple(notes), bool(file.problem) and not file.encrypted and not examined
 
 
