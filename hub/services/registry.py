@@ -154,18 +154,21 @@ class RegistryService:
         """Take units from the system that speaks for them. Raises OrderRefused `agency_unknown`."""
         async with self._uow.begin() as tx:
             await tx.directory.lock()
-            for code in units:
-                await self.changes.assign(tx, await self._unit(tx, code), None, by=by)
+            directory = await tx.directory.load(self._suffixes)
+            for unit in {found.unit_id: found for found in (_known(directory, c) for c in units)}.values():
+                await self.changes.assign(tx, unit, None, by=by)
 
     async def set_unit_state(self, code: str, state: UnitState, *, by: str = NOBODY) -> None:
         """Lock or unlock an agency. Raises OrderRefused `agency_unknown`, `agency_retired`."""
         await self.changes.carry_out(SetState(code=code, locked=state is UnitState.LOCKED), by=by)
 
     async def _assign(self, tx: Transaction, system: SystemRecord, units: Sequence[str], by: str) -> None:
-        if units:
-            await tx.directory.lock()
-        for code in units:
-            unit = await self._unit(tx, code)
+        if not units:
+            return
+        await tx.directory.lock()
+        directory = await tx.directory.load(self._suffixes)
+        # By unit: two codes may name the same one.
+        for unit in {found.unit_id: found for found in (_known(directory, c) for c in units)}.values():
             if unit.system_id is not None and unit.system_id != system.id:
                 raise RegistryError(
                     "agency_taken",
@@ -173,12 +176,6 @@ class RegistryService:
                     f"Agency {unit.unit_id} is taken: release it with `lienthong system release`.",
                 )
             await self.changes.assign(tx, unit, system.id, by=by)
-
-    async def _unit(self, tx: Transaction, code: str) -> Agency:
-        unit = (await tx.directory.load(self._suffixes)).by_code(normalise_code(code))
-        if unit is None:
-            raise OrderRefused("agency_unknown", code=code)
-        return unit
 
     async def _system(self, tx: Transaction, name: str) -> SystemRecord:
         system = await tx.systems.by_name(name)
@@ -190,3 +187,10 @@ class RegistryService:
         key = apikeys.make(secrets.token_bytes(apikeys.ID_BYTES), secrets.token_bytes(apikeys.SECRET_BYTES))
         await tx.systems.add_key(key.key_id, system.id, apikeys.digest(key))
         return NewKey(system=system, key_id=key.key_id, text=key.text)
+
+
+def _known(directory: Directory, code: str) -> Agency:
+    unit = directory.by_code(normalise_code(code))
+    if unit is None:
+        raise OrderRefused("agency_unknown", code=code)
+    return unit

@@ -128,6 +128,11 @@ class Loops:
         self._broker = broker
         self._verify_workers = verify_workers
 
+    @property
+    def motions(self) -> Motions:
+        """What the loops call: for those who move a hub themselves, to measure it or to wait for nothing."""
+        return self._motions
+
     async def run(self) -> None:
         """Run all loops until cancelled."""
 

@@ -13,7 +13,7 @@ from tests.support.process import DEMO_S, Finished, Home, lienthong, new_folder
 def demo(home: Home) -> Finished:
     """Play the scenario once and look whether anything is left running."""
     done = lienthong("demo", "--once", "--port", "0", home=home.path, within_s=DEMO_S)
-    assert home.database_processes == ()
+    assert home.database_processes == (), (done.code, done.out, done.err)
     assert "Traceback" not in done.err
     return done
 
