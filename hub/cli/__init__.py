@@ -18,6 +18,7 @@ from hub.cli import (
     agency,
     bench,
     bench_polling,
+    bench_recipients,
     bench_signatures,
     desk,
     doctor_command,
@@ -60,6 +61,7 @@ app.add_typer(trust.trust, name="trust")
 
 benches.callback(invoke_without_command=True)(bench.bench)
 benches.command("polling")(bench_polling.polling)
+benches.command("recipients")(bench_recipients.recipients)
 benches.command("signatures")(bench_signatures.signatures)
 
 
