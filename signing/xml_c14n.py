@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from signing.xml_parse import XML_NS
+from signing.xml_subset import Selected, SubsetWriter, escaped_attribute, escaped_text
 
 _ALGORITHMS = {
     "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": (False, False, False),
@@ -49,6 +50,7 @@ class NodeSet:
     without: set[etree._Element] = field(default_factory=set)
     visible: Callable[[etree._Element], bool] | None = None
     comments: bool = False
+    selected: Selected | None = None
 
 
 def method(algorithm: str | None, prefixes: Iterable[str] = ()) -> Method | None:
@@ -73,6 +75,15 @@ def canonical(element: etree._Element, how: Method) -> bytes:
 def serialise(nodes: NodeSet, how: Method) -> bytes:
     """Canonical form of a node set."""
     comments = how.comments and nodes.comments
+    if nodes.selected is not None:
+        writer = SubsetWriter(
+            selected=nodes.selected,
+            without=frozenset(nodes.without),
+            exclusive=how.exclusive,
+            prefixes=how.prefixes,
+            comments=comments,
+        )
+        return writer.write(nodes.apex).encode()
     if nodes.visible is not None or not nodes.whole_document:
         plain = _plain(nodes, how) if not comments else None
         return plain if plain is not None else _Writer(nodes, how, comments=comments).run()
@@ -160,13 +171,13 @@ def _write_plain(element: etree._Element, rendered: Mapping[str, str], out: list
     uri = tag[1:].partition("}")[0] if tag[0] == "{" else ""
     out.append(f"<{name}")
     if rendered.get(prefix, "") != uri:
-        out.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
+        out.append(f' xmlns{":" + prefix if prefix else ""}="{escaped_attribute(uri)}"')
         rendered = {**rendered, prefix: uri}
     for key, value in sorted(element.attrib.items()):
         if key[0] == "{":
             return False
-        out.append(f' {key}="{_attribute(str(value))}"')
-    out.append(f">{_text(element.text)}" if element.text else ">")
+        out.append(f' {key}="{escaped_attribute(str(value))}"')
+    out.append(f">{escaped_text(element.text)}" if element.text else ">")
     for child in element:
         if not isinstance(child.tag, str):
             if not isinstance(child, etree._Comment):  # noqa: SLF001
@@ -174,7 +185,7 @@ def _write_plain(element: etree._Element, rendered: Mapping[str, str], out: list
         elif not _write_plain(child, rendered, out):
             return False
         if child.tail:
-            out.append(_text(child.tail))
+            out.append(escaped_text(child.tail))
     out.append(f"</{name}>")
     return True
 
@@ -221,14 +232,14 @@ class _Writer:
         if shown:
             inner = self._start(element, rendered, inherited=inherited)
             if element.text:
-                self._out.append(_text(element.text))
+                self._out.append(escaped_text(element.text))
         for child in element:
             if isinstance(child.tag, str):
                 self._element(child, inner, inherited=inherited and not shown)
             elif shown:
                 self._out.append(self._other(child))
             if shown and child.tail:
-                self._out.append(_text(child.tail))
+                self._out.append(escaped_text(child.tail))
         if shown:
             self._out.append(f"</{_name(element)}>")
 
@@ -239,7 +250,7 @@ class _Writer:
         for prefix in sorted(wanted):
             uri = wanted[prefix]
             if now.get(prefix, "") != uri:
-                made.append(f' xmlns{":" + prefix if prefix else ""}="{_attribute(uri)}"')
+                made.append(f' xmlns{":" + prefix if prefix else ""}="{escaped_attribute(uri)}"')
                 now[prefix] = uri
         bare = not self._how.exclusive or not element.prefix or "#default" in self._how.prefixes
         if bare and not wanted.get("") and now.get("") and not element.nsmap.get(None):
@@ -249,7 +260,7 @@ class _Writer:
         if inherited:
             attributes += self._imported(element)
         for name, value in sorted(attributes, key=lambda pair: (pair[0].namespace or "", pair[0].localname)):
-            made.append(f' {_qualified(element, name)}="{_attribute(value)}"')
+            made.append(f' {_qualified(element, name)}="{escaped_attribute(value)}"')
         self._out.append("".join(made) + ">")
         return now
 
@@ -290,12 +301,3 @@ def _qualified(element: etree._Element, name: etree.QName) -> str:
         return f"xml:{name.localname}"
     prefixes = sorted(p for p, u in element.nsmap.items() if u == name.namespace and p)
     return f"{prefixes[0]}:{name.localname}" if prefixes else name.localname
-
-
-def _text(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
-
-
-def _attribute(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return text.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")

@@ -22,6 +22,7 @@ from signing.algorithms import digest
 from signing.primitives import Scheme
 from signing.xml_c14n import INCLUSIVE, Method, NodeSet, canonical, is_method, method, serialise
 from signing.xml_parse import DS, Identifiers
+from signing.xml_subset import select
 
 ENVELOPED = f"{DS}enveloped-signature"
 BASE64 = f"{DS}base64"
@@ -56,6 +57,8 @@ _DIGESTS = {
     f"{_MORE07}sha3-384": "sha3_384",
     f"{_MORE07}sha3-512": "sha3_512",
 }
+# In a filter every node is the only one of its context; asked all at once, they are not.
+_PLACE = re.compile(r"\b(?:position|last)\s*\(")
 _RSA = re.compile(r"rsa-(md5|sha1|sha224|sha256|sha384|sha512|ripemd160)$")
 _PSS = re.compile(r"(sha1|sha224|sha256|sha384|sha512|sha3-224|sha3-256|sha3-384|sha3-512)-rsa-MGF1$")
 _EC = re.compile(r"ecdsa-(sha1|sha224|sha256|sha384|sha512|sha3-224|sha3-256|sha3-384|sha3-512|ripemd160)$")
@@ -376,27 +379,28 @@ def _filter(nodes: NodeSet, transform: etree._Element, target: _Target) -> None:
         nodes.without |= set(nodes.apex.getroottree().iter(ds("Signature")))
         return
     target.filtered = True
-    functions = {(None, "here"): lambda _context: [expression]}
     _refuse_costly(text, nodes.apex, each=True)
     try:
-        compiled = etree.XPath(f"boolean({text})", namespaces=dict(scope), extensions=functions, regexp=False)
-        hidden = {e: bool(compiled(e)) for e in nodes.apex.iter(etree.Element)}
+        found = select(nodes.apex, text, scope, expression)
     except etree.XPathError as error:
         raise Unusable("XPath") from error
-    previous = nodes.visible
-    nodes.visible = lambda e: hidden.get(e, True) and (previous is None or previous(e))
+    if nodes.visible is not None:
+        raise Unusable("XPath after a filter")
+    nodes.selected = found if nodes.selected is None else nodes.selected.both(found)
 
 
 def _refuse_costly(text: str, apex: etree._Element, *, each: bool) -> None:
     """Refuse an expression that could take long, by what it may look at in a document of this size."""
     elements = sum(1 for _ in apex.getroottree().iter())
     work = (elements if each else 1) * elements ** len(_WIDE.findall(text))
-    if len(text) > MAX_XPATH or work > MAX_XPATH_WORK:
+    if len(text) > MAX_XPATH or _PLACE.search(text) or work > MAX_XPATH_WORK:
         raise Unusable("XPath too costly")
 
 
 def _filter2(nodes: NodeSet, transform: etree._Element, target: _Target) -> None:
     """XPath Filter 2.0: intersect, subtract, union of subtrees, in order."""
+    if nodes.selected is not None:
+        raise Unusable("a filter after XPath")
     steps: list[tuple[str, set[etree._Element], bool]] = []
     for part in transform.findall(f"{{{FILTER2}}}XPath"):
         functions = {(None, "here"): lambda _context, part=part: [part]}
