@@ -22,7 +22,7 @@ from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.folders import make_folder_watcher
 from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
-from hub.bootstrap.signatures import make_verdicts
+from hub.bootstrap.signatures import make_verdicts, share_rules
 from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import format_limits_of, trust_folder
 from hub.bootstrap.vxp import hang_in
@@ -157,6 +157,7 @@ async def assemble(
             directory=services.directory,
             limits=format_limits_of(settings),
             owner=node,
+            shares=share_rules(settings),
         ),
         dead_letters=DeadLetters(uow, kit.metrics),
         succession=succession,

@@ -8,6 +8,7 @@ from hub.config import Settings
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.follow import FollowService
 from hub.services.kit import Kit
+from hub.services.sender_share import ShareRules
 from hub.services.signatures import SignatureService
 from hub.services.slots import Slots
 from hub.services.verdicts import Rules, Verdicts, Workers
@@ -35,3 +36,8 @@ def make_signature_service(
     return SignatureService(
         kit=kit, workers=workers, follow=follow, slots=slots, limits=format_limits_of(settings)
     )
+
+
+def share_rules(settings: Settings) -> ShareRules:
+    """How much of the verifying processes one sender and one document may take."""
+    return ShareRules(document_s=settings.verify_document_s, slow_most=max(1, settings.verify_workers - 1))

@@ -85,6 +85,7 @@ class Settings(Group):
     )
     verify_workers: Count = Field(2, description="Processes that verify signatures.")
     verify_timeout_s: Seconds = Field(60, description="Longest verification of one file.")
+    verify_document_s: Seconds = Field(300, description="Longest verification of all files of a document.")
     verify_memory_bytes: Count = Field(1 * GIB, description="Most memory of one verifying process.")
     pool_size: int = Field(16, ge=2, le=500, description="Database connections of one node.")
     statement_timeout_s: Seconds = Field(5, description="Longest SQL statement of a pooled connection.")

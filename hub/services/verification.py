@@ -17,6 +17,7 @@ delivered, the bodies are destroyed, an alarm is raised (design section 6).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import non_delivery, refusal
 from hub.services.kit import Kit
 from hub.services.sender_binding import SenderBinding
+from hub.services.sender_share import SenderShares, ShareRules
 from hub.services.verification_facts import file_facts, overall, policy_of, report_bytes
 from schemas.edxml.read import AttachmentFile
 from schemas.issues import EdxmlRefused
@@ -66,6 +68,7 @@ MAX_ATTEMPTS: Final = VERIFICATION_CRASHES_MAX
 GIVE_BACK_EVERY_S: Final = 1.0
 RETRY_AFTER: Final = timedelta(seconds=10)
 PDF: Final = "application/pdf"
+DEFAULT_SHARES: Final = ShareRules()
 # What the recipient is told where a first page could not be searched for marks of state secrecy.
 PAGE_UNREAD: Final = "first_page_unread"
 
@@ -102,6 +105,7 @@ class VerificationService:
         directory: DirectorySnapshot,
         limits: FormatLimits,
         owner: str,
+        shares: ShareRules = DEFAULT_SHARES,
     ) -> None:
         self._kit, self._uow, self._blobs = kit, kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
@@ -110,6 +114,7 @@ class VerificationService:
         self._verifier = verifier
         self._pages = pages
         self._binding = SenderBinding(directory)
+        self._shares = SenderShares(shares, time.monotonic)
         self._limits = limits
         self._owner = owner
 
@@ -137,7 +142,10 @@ class VerificationService:
         if document is None:
             await self._postpone(task, "document_missing")
             return
-        with self._metrics.verification_seconds.time():
+        if self._shares.is_taken(document.system_id):
+            await self._postpone(task, "sender_busy")
+            return
+        with self._metrics.verification_seconds.time(), self._shares.one(document.system_id):
             outcome = await self._examine_under_lease(task, document)
         if isinstance(outcome, _Findings):
             await self._decide(task, document, outcome)
@@ -177,10 +185,11 @@ class VerificationService:
             return _unfinished(document)
         reports: list[FileReport] = []
         secret, page_unread = False, False
+        ends = time.monotonic() + self._shares.document_s
         try:
             async with unpacked(self._blobs, document, self._limits) as files:
                 for file in files:
-                    reports.append(await self._verify(task, file))
+                    reports.append(await self._verify(task, file, ends))
                     if file.media_type == PDF and not secret:
                         lines = await self._first_page(file)
                         page_unread = page_unread or lines is None
@@ -197,13 +206,22 @@ class VerificationService:
         )
         return _Findings(files=examined, reports=tuple(reports), secret=secret, page_unread=page_unread)
 
-    async def _verify(self, task: Task, file: AttachmentFile) -> FileReport:
+    async def _verify(self, task: Task, file: AttachmentFile, ends: float) -> FileReport:
+        code = Code.VERIFICATION_CRASHED
         for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
+            left = ends - time.monotonic()
+            if left <= 0:
+                # The others of this letter took all its time: nobody else's letters wait for it.
+                code = Code.VERIFICATION_TIMED_OUT
+                break
             try:
-                return await self._verifier.verify(file.path, name=file.safe_name)
+                async with asyncio.timeout(left):
+                    return await self._verifier.verify(file.path, name=file.safe_name)
+            except TimeoutError:
+                code = Code.VERIFICATION_TIMED_OUT
             except (VerificationCrashed, VerificationTimedOut) as error:
                 log.warning("verification_failed", attempt=attempt, error=type(error).__name__)
-        return unfinished(file.safe_name, sha256=file.sha256.hex(), code=Code.VERIFICATION_CRASHED)
+        return unfinished(file.safe_name, sha256=file.sha256.hex(), code=code)
 
     async def _first_page(self, file: AttachmentFile) -> Sequence[str] | None:
         try:
