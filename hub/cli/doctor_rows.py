@@ -121,7 +121,7 @@ async def peers(asked: Examination) -> list[Finding]:
             "văn bản chờ, không mất.",
             f"{peer.system!r} is given a rest after {peer.failures} failures ({peer.last_code or '?'}): mail "
             "waits, nothing is lost",
-            mend=f"lienthong system test '{peer.system}'",
+            mend=f"lienthong system test '{peer.system}' && lienthong system retry '{peer.system}'",
         )
         for peer in await asked.open_breakers()
     ] or [well(PEERS, "không phần mềm nào bị tạm ngưng", "no breaker is open")]

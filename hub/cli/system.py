@@ -161,6 +161,13 @@ def try_system(name: NameArgument, home: HomeOption = None, config: ConfigOption
     raise typer.Exit(1)
 
 
+@systems.command("retry")
+def retry_system(name: NameArgument, home: HomeOption = None, config: ConfigOption = None) -> None:
+    """Thôi tạm ngưng phần mềm nhận, giao lại ngay những gì đang chờ (try a peer again now)."""
+    waiting = _adapters(home, config, lambda a: a.retry_now(name))
+    print(f"{name}: thử lại ngay, {waiting} lần giao thôi chờ / retried now, {waiting} no longer put off")
+
+
 @systems.command("policy")
 def set_policy(
     name: NameArgument,

@@ -97,6 +97,7 @@ def test_systems_and_keys_are_kept_while_the_hub_runs(running: tuple[Home, Hub])
     [
         ("agency lock 000.77.77.H09", "agency_unknown"),
         ("system add twice --unit 000.00.02.H09", "agency_taken"),
+        ("system retry nobody", "system_unknown"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_refused_with_its_reason(

@@ -93,7 +93,10 @@ async def test_a_peer_that_is_given_a_rest_is_named(hub: HubUnderTest, asked: Ex
         b.caller.system_id,
     )
     (found,) = await rows.peers(asked)
-    assert (found.code, found.mend) == ("breaker_open", "lienthong system test 'DMS B'")
+    assert (found.code, found.mend) == (
+        "breaker_open",
+        "lienthong system test 'DMS B' && lienthong system retry 'DMS B'",
+    )
 
 
 async def test_mail_at_a_retired_unit_that_nobody_can_be_given_is_named(
