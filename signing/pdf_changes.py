@@ -164,7 +164,12 @@ class _Walk:
                 return
             self._seen.add(mark)
         before, after = self._versions.resolve(old, self._old), self._versions.resolve(new, self._new)
-        if isinstance(before, generic.StreamObject) or isinstance(after, generic.StreamObject):
+        inside = self._versions.memo(before, _references) if before is after else None
+        if inside is not None:
+            # The very same object: only what it refers to can differ.
+            for reference in inside:
+                self._push(reference, reference, path)
+        elif isinstance(before, generic.StreamObject) or isinstance(after, generic.StreamObject):
             self._streams(before, after, path)
         elif isinstance(before, generic.DictionaryObject) and isinstance(after, generic.DictionaryObject):
             self._dictionaries(before, after, path)
@@ -285,7 +290,7 @@ class _Walk:
 
     def _signed_level(self, node: Any) -> Level:
         value = self._versions.entry(node, "/V", self._new)
-        return Level.ARCHIVAL if value is None or _is_timestamp(value) else Level.FORM_FILLING
+        return Level.ARCHIVAL if _is_timestamp(value) else Level.FORM_FILLING
 
     def _inherited(self, node: Any, key: str) -> Any:
         for _ in range(16):
@@ -423,6 +428,25 @@ def _name(node: Any, key: str) -> str | None:
 
 def _raw(node: Any, key: str) -> Any:
     return node.raw_get(key) if key in node else None
+
+
+def _references(node: Any) -> tuple[generic.IndirectObject, ...] | None:
+    """All references in an object, however deep; None if rules for pages or fields apply inside it."""
+    found: list[generic.IndirectObject] = []
+    todo = [node]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, generic.IndirectObject):
+            found.append(each)
+        elif isinstance(each, generic.ArrayObject):
+            todo += [each.raw_get(i) for i in range(len(each))]
+        elif isinstance(each, generic.DictionaryObject):
+            if _name(each, "/Type") in {"/Page", "/Pages", "/Catalog"} or _is_field(each):
+                return None
+            todo += [each.raw_get(k) for k in each if k != "/Parent"]
+        elif isinstance(each, generic.DecryptedObjectProxy):
+            return None
+    return tuple(found)
 
 
 def _is_field(node: Any) -> bool:

@@ -7,13 +7,16 @@ one written by the last revision, not later than r, that mentions the object.
 from __future__ import annotations
 
 import bisect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing.pdf_structure import BROKEN_PDF
+
+T = TypeVar("T")
 
 
 class Versions:
@@ -42,6 +45,7 @@ class Versions:
             for number in {r.idnum for r in named} | freed:
                 self._history.setdefault(number, []).append(revision)
         self._objects: dict[tuple[int, int, int], Any] = {}
+        self._memo: dict[int, tuple[Any, Any]] = {}
 
     def freed(self, revision: int) -> bool:
         """Whether the revision freed any number."""
@@ -88,6 +92,15 @@ class Versions:
             return resolver(Reference(reference.idnum, reference.generation, pdf=resolver))
         except BROKEN_PDF as error:
             return _Unreadable(error)
+
+    def memo(self, node: Any, compute: Callable[[Any], T]) -> T:
+        """What `compute` says of an object of this file, asked once."""
+        known: tuple[Any, Any] | None = self._memo.get(id(node))
+        if known is None:
+            # The node is kept with the answer, so that its identity stays its own.
+            known = self._memo[id(node)] = (node, compute(node))
+        answer: T = known[1]
+        return answer
 
     def root(self, revision: int) -> Any:
         """The catalog's reference as of the revision."""

@@ -38,7 +38,7 @@ def packed(pdf: bytes) -> PackedPdf:
     size, root, _ = _trailer(pdf)
     out, offsets, inside = b"%PDF-1.7\n", dict[int, int](), dict[int, bytes]()
     for number in range(1, size):
-        found = reader.get_object(generic.Reference(number, 0, reader))  # type: ignore[no-untyped-call]
+        found = reader.get_object(generic.Reference(number, 0, reader))
         written = io.BytesIO()
         found.write_to_stream(written, None)
         if isinstance(found, generic.StreamObject):

@@ -61,7 +61,7 @@ def _amount(bill: bytes) -> tuple[float, float, float, float]:
     document = pypdfium2.PdfDocument(bill)
     text = document[0].get_textpage()
     place, _ = text.search("100").get_next()
-    box = text.get_charbox(place)
+    box: tuple[float, float, float, float] = text.get_charbox(place)
     document.close()
     return box
 
