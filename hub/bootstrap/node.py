@@ -14,7 +14,7 @@ from aiohttp import web
 
 from adapters.folder.watch import FolderWatcher
 from adapters.vxp.poller import Poller
-from hub.bootstrap import bkav
+from hub.bootstrap import bkav, signing
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.clock import refuse_shifted_clock
 from hub.bootstrap.database import open_database, prepare_home
@@ -190,6 +190,7 @@ async def assemble(
     app = create_app(services)
     hang_in(app, settings, kit, services)
     bkav.hang_in(app, settings, kit, services)
+    signing.hang_in(app, settings)
     return Hub(
         app=app,
         loops=loops,

@@ -15,6 +15,7 @@ from hub.config.exits import Push
 from hub.config.folders import Folders
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.relay import Relay
+from hub.config.signing import Signing
 from hub.config.storage import S3
 from hub.config.trust import Revocation
 from hub.config.vxp import Vxp
@@ -109,6 +110,7 @@ class Settings(Group):
     relay: Relay = Field(Relay(), description="The relay to the national exchange.")
     vxp: Vxp = Field(Vxp(), description="The client API of the national exchange, served by the hub.")
     bkav: Bkav = Field(Bkav(), description="The Bkav eDoc REST dialect, served by the hub.")
+    signing: Signing = Field(Signing(), description="Signing for systems.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 
     @field_validator("home", "blobs_folder", "trust_folder", "secrets_key_file")

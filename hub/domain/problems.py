@@ -24,13 +24,20 @@ from hub.domain.problems_access import ACCESS_PROBLEMS
 from hub.domain.problems_content import CONTENT_PROBLEMS
 from hub.domain.problems_exchange import EXCHANGE_PROBLEMS
 from hub.domain.problems_relay import RELAY_PROBLEMS
+from hub.domain.problems_signing import SIGNING_PROBLEMS
 
 __all__ = ["PROBLEMS", "HubError", "Language", "ParamValue", "Problem", "Refusal", "markdown_table"]
 
 PROBLEMS: Mapping[str, Problem] = MappingProxyType(
     {
         problem.code: problem
-        for problem in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *RELAY_PROBLEMS, *ACCESS_PROBLEMS)
+        for problem in (
+            *CONTENT_PROBLEMS,
+            *EXCHANGE_PROBLEMS,
+            *RELAY_PROBLEMS,
+            *ACCESS_PROBLEMS,
+            *SIGNING_PROBLEMS,
+        )
     }
 )
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from hub.domain.problems import PROBLEMS
 from hub.web.models import DocumentMetadata, ProblemDocument, VerifyOrder
-from hub.web.operation import Operation
+from hub.web.operation import JSON_ARRAY, Operation
 from hub.web.responses import PROBLEM_TYPE
 from hub.web.routes import OPERATIONS
 
@@ -133,9 +133,26 @@ def _request_body(operation: Operation) -> Json:
         return {"required": True, "content": content}
     if operation.body == "file":
         return {"required": True, "content": _file_content()}
+    if operation.form and isinstance(operation.body, type):
+        return {"required": True, "content": _form_content(operation.body)}
     assert operation.body is not None  # the caller asks only for operations with a body
     schema = {"$ref": _REF.format(model=operation.body.__name__)}
     return {"required": operation.body_required, "content": {"application/json": {"schema": schema}}}
+
+
+def _form_content(order: type[BaseModel]) -> Json:
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    form = {
+        "type": "object",
+        "required": ["order", "file"],
+        "properties": {
+            "order": {"$ref": _REF.format(model=order.__name__)},
+            "file": files,
+            "picture": {"type": "string", "format": "binary"},
+        },
+    }
+    encoding = {"order": {"contentType": "application/json"}}
+    return {"multipart/form-data": {"schema": form, "encoding": encoding}}
 
 
 def _file_content() -> Json:
@@ -161,7 +178,10 @@ def _responses(operation: Operation) -> Json:
     responses: Json = {}
     for status, model in operation.answers.items():
         if model is None:
-            content: Json = {operation.media_type: {"schema": {"type": "string"}}}
+            listed = {"type": "array", "items": {"type": "object"}}
+            bytes_of_it = {"type": "string"}
+            schema = listed if operation.media_type == JSON_ARRAY else bytes_of_it
+            content: Json = {operation.media_type: {"schema": schema}}
         else:
             content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
         content |= {kind: {"schema": {"type": "string"}} for kind in operation.variants}

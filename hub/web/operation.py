@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
 from pydantic import BaseModel
+
+JSON_ARRAY: Final = "application/json"
+"""The media type of answers that have no model: an array of objects, described where it is made."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,6 +29,8 @@ class Query:
 class Operation:
     """One call: `answers` maps status codes to models (None: bytes of `media_type`).
 
+    `form`: the body is the part `order` of a form with parts `file` (and `picture`) beside it.
+
     `variants` are other media types in which the answer may be asked for by Accept.
     """
 
@@ -38,6 +43,7 @@ class Operation:
     answers: dict[int, type[BaseModel] | None]
     body: type[BaseModel] | Literal["edxml", "file", "message"] | None = None
     body_required: bool = True
+    form: bool = False
     queries: tuple[Query, ...] = ()
     problems: tuple[str, ...] = ()
     open_to_all: bool = False

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from hub.domain.problem import Language
 from hub.domain.problems import HubError
 from hub.services.receive import MessageRefused
+from hub.services.signing import SigningRefused
 from hub.web.models import ProblemDocument, ProblemIssue
 
 PROBLEM_TYPE = "application/problem+json"
@@ -64,6 +65,9 @@ def problem_response(error: HubError, *, language: Language, trace_id: str) -> w
             ProblemIssue(code=i.code, path=i.path, text=i.vi if language == "vi" else i.en)
             for i in error.issues
         ]
+    if isinstance(error, SigningRefused):
+        text = error.vi if language == "vi" else error.en
+        issues = [ProblemIssue(code=str(error.params["reason"]), path="file", text=text)]
     problem = error.problem
     document = ProblemDocument(
         type=f"urn:lienthong:problem:{error.code}",

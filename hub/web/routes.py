@@ -9,6 +9,7 @@ from hub.web.api import documents, inbox, public, statuses
 from hub.web.operation import Operation, Query
 from hub.web.routes_kit import KIT_OPERATIONS
 from hub.web.routes_signatures import SIGNATURE_OPERATIONS
+from hub.web.routes_signing import SIGNING_OPERATIONS
 
 _CONTENT = (
     "not_xml",
@@ -308,4 +309,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         open_to_all=True,
     ),
     *SIGNATURE_OPERATIONS,
+    *SIGNING_OPERATIONS,
 )

@@ -11,6 +11,7 @@ from hub.domain.problems_access import ACCESS_PROBLEMS
 from hub.domain.problems_content import CONTENT_PROBLEMS
 from hub.domain.problems_exchange import EXCHANGE_PROBLEMS
 from hub.domain.problems_relay import RELAY_PROBLEMS
+from hub.domain.problems_signing import SIGNING_PROBLEMS
 from schemas.messages import CATALOGUE
 
 # Codes that others depend on, with their HTTP status: a change here breaks clients.
@@ -19,7 +20,7 @@ STATUSES = {
     401: "unauthenticated key_expired",
     403: (
         "binding_refused channel_not_bound forbidden sender_not_allowed status_not_allowed "
-        "change_not_allowed relay_sender_is_ours"
+        "change_not_allowed relay_sender_is_ours signing_forbidden"
     ),
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
@@ -38,14 +39,14 @@ STATUSES = {
         "skeleton_too_large too_deep too_many_elements message_kind_unknown parts_invalid secrecy_mark "
         "digest_mismatch reason_missing status_document_unknown directory_invalid no_relay recipient_unknown "
         "recipient_locked recipient_retired recipient_has_no_system successor_loop successor_ambiguous "
-        "message_kind_other recipient_not_in_message relay_unreadable"
+        "message_kind_other recipient_not_in_message relay_unreadable signing_refused"
     ),
     429: "system_busy rate_limited",
     431: "head_too_large",
     500: "internal_error blob_missing blob_damaged",
     503: (
         "storage_unavailable database_unavailable intake_busy backlog_full hub_stopping disk_low "
-        "verification_crashed verification_timed_out"
+        "verification_crashed verification_timed_out signing_key_unusable signing_unfinished signing_busy"
     ),
 }
 
@@ -64,7 +65,8 @@ def test_every_refusal_of_the_format_is_a_problem_of_the_hub() -> None:
 
 
 def test_no_code_stands_twice() -> None:
-    listed = [p.code for p in (*CONTENT_PROBLEMS, *EXCHANGE_PROBLEMS, *RELAY_PROBLEMS, *ACCESS_PROBLEMS)]
+    groups = (CONTENT_PROBLEMS, EXCHANGE_PROBLEMS, RELAY_PROBLEMS, ACCESS_PROBLEMS, SIGNING_PROBLEMS)
+    listed = [p.code for group in groups for p in group]
     assert len(listed) == len(set(listed)) == len(PROBLEMS)
 
 
