@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.domain.limits import REASON_MAX, RECIPIENTS_MAX
 
@@ -379,10 +379,6 @@ class VerifyOrder(Model):
     """Asks for the verification of a document that the caller sent or received, as it stands today."""
 
     document_id: UUID
-
-
-class VerifyReports(RootModel[list[dict[str, object]]]):
-    """What `lienthong verify --json` prints: an array with one object per file."""
 
 
 class AgencyOut(Model):

@@ -178,10 +178,9 @@ def _responses(operation: Operation) -> Json:
     responses: Json = {}
     for status, model in operation.answers.items():
         if model is None:
-            listed = {"type": "array", "items": {"type": "object"}}
-            bytes_of_it = {"type": "string"}
-            schema = listed if operation.media_type == JSON_ARRAY else bytes_of_it
-            content: Json = {operation.media_type: {"schema": schema}}
+            array: Json = {"type": "array", "items": {"type": "object"}}
+            made: Json = array if operation.media_type == JSON_ARRAY else {"type": "string"}
+            content: Json = {operation.media_type: {"schema": made}}
         else:
             content = {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
         content |= {kind: {"schema": {"type": "string"}} for kind in operation.variants}

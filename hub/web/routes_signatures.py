@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.web import models as m
 from hub.web.api import signatures
-from hub.web.operation import Operation, Query
+from hub.web.operation import JSON_ARRAY, Operation, Query
 
 SIGNATURE_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -17,7 +16,8 @@ SIGNATURE_OPERATIONS: Final[tuple[Operation, ...]] = (
         summary="Verify the signatures of a file, or of a document of one's own; nothing is kept",
         handler=signatures.verify,
         body="file",
-        answers={200: m.VerifyReports},
+        answers={200: None},
+        media_type=JSON_ARRAY,
         queries=(Query(name="name", type="string", text="Name of the file in its report."),),
         problems=(
             *("body_empty", "body_too_large", "body_too_slow", "body_cut", "parts_invalid"),
@@ -32,7 +32,8 @@ SIGNATURE_OPERATIONS: Final[tuple[Operation, ...]] = (
         summary_vi="Kết quả kiểm tra chữ ký số của một tệp đính kèm",
         summary="The stored signature report of one attachment, also printable and as ETSI XML",
         handler=signatures.stored,
-        answers={200: m.VerifyReports},
+        answers={200: None},
+        media_type=JSON_ARRAY,
         problems=("document_unknown", "system_busy", "verification_busy", "storage_unavailable"),
         variants=(signatures.PDF, signatures.XML),
     ),
