@@ -109,7 +109,15 @@ class PeerRepo(Protocol):
         """Prolong the leases of tasks and of the deliveries leased under them; False if a task was lost."""
 
     async def postpone(self, task: Task, *, due_at: datetime, error: str) -> bool:
-        """Give a task back, due at a time; False if the lease was lost."""
+        """Give a task back, due at a time; False if the lease was lost, or there is nobody to push to.
+
+        If its delivery belongs to another system by now, it becomes that system's task, due at once; it ends
+        if that one is not pushed to.
+        """
+
+    async def take_in_strays(self, limit: int) -> int:
+        """Put right what no task or no system's inbox offers any more, at most so many of each; return how
+        many."""
 
     async def delay(self, task_id: UUID, due_at: datetime) -> None:
         """Make a task due at a time unless somebody works on it."""

@@ -89,7 +89,8 @@ class Exits:
             sealed = await self._adapters.sealed(query, system)
         recipe = (system.adapter, system.settings, sealed)
         old = self._held.get(system.id)
-        if old is not None and old.recipe == recipe:
+        # One that could not be built is tried anew each time: a file that was missing may be there by now.
+        if old is not None and old.recipe == recipe and not isinstance(old.exit, UnusableExit):
             return old
         made = self._build(system, sealed)
         self._held[system.id] = new = _Held(recipe, made)

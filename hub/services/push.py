@@ -64,6 +64,7 @@ BUSY: Final = timedelta(seconds=1)
 WAITING: Final = timedelta(minutes=10)
 ENDING: Final = timedelta(minutes=1)
 GIVE_BACK_S: Final = 5.0
+STRAYS_AT_ONCE: Final = 500
 STOPPED: Final = "node_stopped"
 ADAPTER_FAULT: Final = "adapter_fault"
 TIME_LIMIT: Final = "time_limit"
@@ -134,6 +135,18 @@ class PushService:
         if unavailable is not None:
             raise unavailable
         return 0
+
+    async def find_strays(self) -> int:
+        """Put deliveries right that nobody offers; return how many there were, at most a batch of each kind.
+
+        They come about where two transactions do not see each other: a unit moves to another system, or a
+        system changes its adapter, while another transaction queues.
+        """
+        async with self._uow.begin() as tx:
+            found = await tx.peers.take_in_strays(STRAYS_AT_ONCE)
+        if found:
+            log.warning("strays_found", deliveries=found)
+        return found
 
     async def come_back(self, delivery_id: UUID, token: int, why: str) -> None:
         """Queue a delivery again that was handed over in vain: the peer's queue gave it up.

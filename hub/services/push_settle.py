@@ -98,9 +98,7 @@ class Settling:
                 )
             )
             gate = await tx.peers.gate(attempt.system.id)
-            await self._end_tasks(
-                tx, attempt, settled, pushed=gate is not None and gate.pushed, now=now if at_once else None
-            )
+            await self._end_tasks(tx, attempt, settled, now=now if at_once else None)
         if gate is not None and not (at_once or _says_nothing_new(gate.breaker, outcome)):
             await self._count(attempt, outcome, settled)
 
@@ -132,19 +130,13 @@ class Settling:
         return True
 
     async def _end_tasks(
-        self,
-        tx: Transaction,
-        attempt: Attempt,
-        settled: list[_Settled],
-        *,
-        pushed: bool,
-        now: datetime | None,
+        self, tx: Transaction, attempt: Attempt, settled: list[_Settled], *, now: datetime | None
     ) -> None:
         # A task is there as long as its delivery is queued for a peer, neither shorter nor longer.
         after = {s.delivery.id: s for s in settled}
         for task in attempt.tasks:
             row = after.get(task.id)
-            if row is not None and pushed and row.delivery.state is DeliveryState.QUEUED:
+            if row is not None and row.delivery.state is DeliveryState.QUEUED:
                 await tx.peers.postpone(task, due_at=now or row.due_at, error="")
             else:
                 await tx.tasks.finish(task)

@@ -89,9 +89,18 @@ UPDATE delivery d SET lease_until = hub_now() + $3
 FROM unnest($1::uuid[], $2::bigint[]) AS n(id, token)
 WHERE d.id = n.id AND d.lease_token = n.token AND d.state = 'leased'
 """
-POSTPONE = """
-UPDATE task SET due_at = $3, last_error = $4, lease_owner = NULL, lease_until = NULL
-WHERE id = $1 AND lease_token = $2
+# The delivery may have gone to another system with its unit while it was worked on: its task goes along, due
+# there at once, or ends where that system fetches.
+POSTPONE = f"""
+WITH goes AS (
+    SELECT '{KIND}.' || d.system_id AS kind, s.pushed
+    FROM delivery d JOIN system s ON s.id = d.system_id WHERE d.id = $1
+), ended AS (
+    DELETE FROM task t USING goes g WHERE t.id = $1 AND t.lease_token = $2 AND NOT g.pushed
+)
+UPDATE task t SET due_at = CASE WHEN t.kind = g.kind THEN $3::timestamptz ELSE hub_now() END, kind = g.kind,
+                  last_error = $4, lease_owner = NULL, lease_until = NULL
+FROM goes g WHERE t.id = $1 AND t.lease_token = $2 AND g.pushed
 """
 DELAY = """
 UPDATE task SET due_at = $2 WHERE id = $1 AND (lease_until IS NULL OR lease_until < hub_now())
@@ -100,6 +109,31 @@ HURRY = f"""
 UPDATE task t SET due_at = hub_now()
 WHERE t.kind = '{KIND}.' || $1::uuid AND t.due_at > hub_now()
   AND (t.lease_until IS NULL OR t.lease_until < hub_now())
+"""
+# Two transactions that cannot see each other may leave a delivery where nobody offers it: a unit moves, or a
+# system comes to be pushed to, while another transaction queues. Such rows are looked for now and then.
+REHOME = """
+WITH stray AS (
+    SELECT d.id, a.system_id FROM delivery d JOIN agency a ON a.unit_id = d.unit_id
+    WHERE d.state IN ('awaiting_verification', 'held', 'queued') AND a.system_id <> d.system_id
+    LIMIT $1 FOR UPDATE OF d SKIP LOCKED
+), moved AS (
+    UPDATE delivery d SET system_id = s.system_id FROM stray s WHERE d.id = s.id RETURNING d.system_id
+), told AS (
+    INSERT INTO outbox (topic, ref) SELECT DISTINCT 'inbox', system_id FROM moved
+)
+SELECT count(*) FROM moved
+"""
+ADOPT = f"""
+INSERT INTO task (id, kind, lane, document_id, due_at, created_at)
+SELECT d.id, '{KIND}.' || d.system_id, d.lane, d.document_id, hub_now(), hub_now()
+FROM system s JOIN delivery d ON d.system_id = s.id AND d.state = 'queued' AND d.parked_until IS NULL
+WHERE s.pushed AND NOT EXISTS (
+    SELECT FROM task t
+    WHERE t.id = d.id AND (t.kind = '{KIND}.' || d.system_id OR t.lease_until >= hub_now()))
+LIMIT $1
+ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, lane = excluded.lane, due_at = excluded.due_at
+    WHERE task.lease_until IS NULL OR task.lease_until < hub_now()
 """
 FORGET = "DELETE FROM peer WHERE system_id = $1"
 STATES = """
@@ -203,6 +237,11 @@ class PgPeers:
         """Give a task back, due at a time."""
         status = await self._connection.execute(POSTPONE, task.id, task.lease_token, due_at, error)
         return count_of(status) == 1
+
+    async def take_in_strays(self, limit: int) -> int:
+        """Give deliveries to the systems of their units, and tasks to queued ones that have none."""
+        moved: int = await self._connection.fetchval(REHOME, limit)
+        return moved + count_of(await self._connection.execute(ADOPT, limit))
 
     async def delay(self, task_id: UUID, due_at: datetime) -> None:
         """Make a task due at a time."""

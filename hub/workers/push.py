@@ -30,6 +30,7 @@ URGENT: Final = "urgent"
 NORMAL: Final = "normal"
 LOOK_EVERY_S: Final = 1.0
 MEASURE_EVERY: Final = 10
+STRAYS_EVERY: Final = 60
 AFTER_FAILURE_S: Final = 1.0
 
 
@@ -109,6 +110,8 @@ class PushLanes:
                 await self._push.announce()
                 if rounds % MEASURE_EVERY == 0:
                     await self._push.measure()
+                if rounds % STRAYS_EVERY == 0:
+                    await self._push.find_strays()
             except (DatabaseUnavailable, CommitUnknown, BrokerUnavailable) as error:
                 log.warning("loop_waits", loop="push", error=type(error).__name__)
             except Exception:

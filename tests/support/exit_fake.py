@@ -25,6 +25,7 @@ class FakePeer:
     groups: bool = False
     password: bytes = b"first"
     up: bool = True
+    unusable: str | None = None
     answers: list[Outcome | BaseException] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
@@ -90,6 +91,8 @@ class FakeKind:
         self, system: SystemRecord, settings: Mapping[str, str], secrets: Mapping[str, tuple[bytes, ...]]
     ) -> FakeExit:
         """Open."""
+        if self.peer.unusable is not None:
+            raise ValueError(self.peer.unusable)
         self.peer.opened += 1
         return FakeExit(self.peer, float(settings.get("limit_s", "1")), secrets.get(SECRET, ()))
 
