@@ -26,7 +26,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing import pdf_hex, pdf_tokens
-from signing.pdf_ranges import raw_signatures
+from signing.pdf_ranges import ends_at, raw_signatures
 from signing.report import Coverage
 
 pdf_hex.install()
@@ -52,6 +52,7 @@ MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500
 _END_OF_FILE = re.compile(rb"%%EOF[ \t\r\n\0]*\Z")
 _START = re.compile(rb"startxref\s+(\d{1,12})\s")
 _HEX = re.compile(rb"[0-9A-Fa-f\s\0]*\Z")
+_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,7 +439,14 @@ def trailing_problem(file: PdfFile) -> str | None:
     try:
         pointers = _START.findall(file.data, max(0, len(file.data) - 1024))
         last = table.get_startxref_for_revision(table.total_revisions - 1)
-        return None if pointers and int(pointers[-1]) == last else "the last cross-reference pointer is wrong"
+        if not pointers or int(pointers[-1]) != last:
+            return "the last cross-reference pointer is wrong"
+        tail = file.data[table.get_xref_container_info(table.total_revisions - 1).end_location :]
+        # Objects to which no cross-reference leads: some readers find them all the same.
+        followed = [s.end for s in file.signatures if not ends_at(file.data, s.end)]
+        listed = last >= max(followed, default=0)
+        lone = tail.count(b"startxref") == 1 and _OBJECT.search(tail) is None
+        return None if listed and lone else "bytes follow the last revision"
     except BROKEN_PDF as error:
         return " ".join(str(error).split())[:100] or "cross-references"
 

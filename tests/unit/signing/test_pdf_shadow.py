@@ -180,3 +180,22 @@ def test_annotations_in_another_order_are_looked_at(form: bytes) -> None:
     unseen = VerifyOptions(no_trust=True, render_seconds=-1)
     report = verify_bytes(_updated(form, turn), name="f", options=unseen)
     assert report.indication is Indication.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        b"",
+        b"%d 0 obj\n<< /Length 4 >>\nstream\nq Q \nendstream\nendobj\n",
+        b"trailer\n<< /Size 90 /Root 9 0 R >>\n",
+    ],
+)
+def test_an_update_without_cross_references_is_not_a_pass(office: Office, middle: bytes) -> None:
+    """Incremental saving attack: the old pointer once more, behind objects that some readers find."""
+    signed = sign_pdf(office.letter, office.person, now=NOW)
+    page = PdfFileReader(io.BytesIO(signed)).root["/Pages"]["/Kids"][0].get_object()
+    objects = middle % page.raw_get("/Contents").idnum if b"%d" in middle else middle
+    for data in (signed, sign_pdf(signed, office.organisation, now=NOW)):
+        report = _judged(data + objects + data[data.rindex(b"startxref") :])
+        assert report.indication is not Indication.TOTAL_PASSED
+        assert all(s.intact for s in report.signatures)
