@@ -10,6 +10,7 @@ before, as in a running hub; nothing else is remembered between rounds but what 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import statistics
@@ -74,8 +75,8 @@ def signatures(
     """Đo tốc độ ký và kiểm tra chữ ký, so với giới hạn của máy (measure signing and verifying)."""
     from hub.cli.signature_cases import cases  # noqa: PLC0415 - other commands must not pay for it
 
-    with tempfile.TemporaryDirectory() as folder:
-        figures = [measure(case, rounds) for case in cases(Path(folder))]
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        figures = [measure(case, rounds) for case in cases(Path(folder), runner.get_loop())]
     if as_json:
         print(json.dumps([asdict(f) for f in figures], ensure_ascii=False, indent=2))
     else:
