@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -30,6 +31,10 @@ PERSON_SIZE, STAMP_SIZE, INITIALS_SIZE = (120, 50), (100, 100), (30, 22)
 STAMP_OVERLAP = PERSON_SIZE[0] // 3
 TEXT_SIZE, TEXT_HEIGHT = 10, 14
 PAGE_EDGE = 14
+# The line of the title stands between authority and signature.
+TITLE_ROOM = 30
+# At the beginning of a line, its words up to the line's end [NĐ 30/2020 Phụ lục I, II.7].
+_AUTHORITY = re.compile(r"(?:^|[\r\n])[ \t]*((?:TM|KT|TL|TUQ|Q)\.[^\r\n]{2,80})")
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -120,24 +125,57 @@ class _opened:  # noqa: N801 - a context manager that reads like a function
         self._document.close()
 
 
-def _last_occurrence(pdf: bytes, words: str) -> tuple[int, tuple[float, float, float, float]]:
-    """Page and bounds of the last place where the words stand."""
+_Box = tuple[float, float, float, float]
+
+
+def _last_occurrence(pdf: bytes, words: str) -> tuple[int, _Box]:
+    """Page and bounds of the last place where the words stand; in other capitals if nowhere as given."""
+    prepared = fonts.prepared(words)
+    with _opened(pdf) as document:
+        for match_case in (True, False):
+            for number in reversed(range(len(document))):
+                text = document[number].get_textpage()
+                last = _last_hit(text, prepared, match_case=match_case)
+                if last is not None:
+                    return number, _bounds(text, last[0], last[0] + last[1])
+    raise DocumentRefused(f"the words {words!r} are not on any page", code="anchor_not_found")
+
+
+def _last_hit(text: pypdfium2.PdfTextPage, words: str, *, match_case: bool) -> tuple[int, int] | None:
+    searcher = text.search(words, match_case=match_case)
+    last: tuple[int, int] | None = None
+    while (hit := searcher.get_next()) is not None:
+        last = hit
+    return last
+
+
+def _bounds(text: pypdfium2.PdfTextPage, start: int, end: int) -> _Box:
+    boxes = [text.get_charbox(i) for i in range(start, end)]
+    return (
+        min(b[0] for b in boxes),
+        min(b[1] for b in boxes),
+        max(b[2] for b in boxes),
+        max(b[3] for b in boxes),
+    )
+
+
+def below_authority(pdf: bytes) -> Place:
+    """Room for a hand signature below the last line that begins with an authority to sign (`TM.`, `KT.` …)
+    and below the title under it.
+    """
     with _opened(pdf) as document:
         for number in reversed(range(len(document))):
             text = document[number].get_textpage()
-            searcher = text.search(fonts.prepared(words), match_case=True)
-            last = None
-            while (hit := searcher.get_next()) is not None:
-                last = hit
-            if last is not None:
-                boxes = [text.get_charbox(i) for i in range(last[0], last[0] + last[1])]
-                return number, (
-                    min(b[0] for b in boxes),
-                    min(b[1] for b in boxes),
-                    max(b[2] for b in boxes),
-                    max(b[3] for b in boxes),
-                )
-    raise DocumentRefused(f"the words {words!r} are not on any page", code="anchor_not_found")
+            content = text.get_text_range()
+            hits = list(_AUTHORITY.finditer(content))
+            if not hits:
+                continue
+            left, bottom, right, _ = _bounds(text, hits[-1].start(1), hits[-1].end(1))
+            width, height = PERSON_SIZE
+            corner = max(int((left + right) / 2 - width / 2), PAGE_EDGE)
+            top = max(int(bottom) - TITLE_ROOM, height + PAGE_EDGE)
+            return Place(page=number, left=corner, bottom=top - height, right=corner + width, top=top)
+    raise DocumentRefused("no line of authority on any page", code="anchor_not_found")
 
 
 def draw(appearance: Appearance) -> bytes:

@@ -26,6 +26,7 @@ from signing.cms_build import Algorithms, signed_attributes, signed_data
 from signing.credentials import Credential, KeyElsewhere
 from signing.errors import DocumentRefused, SigningFailed, UsageError
 from signing.evidence import LongTerm
+from signing.pdf_archival import fitted
 from signing.pdf_rules import look_again, refuse_against_signatures, refuse_unsignable
 from signing.pdf_structure import BROKEN_PDF, open_pdf
 from signing.pdf_writer import AppendOnlyWriter, stamp_style
@@ -34,6 +35,8 @@ from signing.tsa import Signed, TimestampClient, TimestampUnavailable
 
 RESERVE_PLAIN, RESERVE_TIMESTAMPED = 16 * 1024, 32 * 1024
 CHUNK = 1024 * 1024
+# Forms of copies [NĐ 30/2020 Đ.25, Phụ lục III].
+COPY_MARKS = ("SAO Y", "SAO LỤC", "TRÍCH SAO")
 
 # The library warns of every oddity of its input; ours become findings or refusals.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
@@ -226,14 +229,14 @@ def _prepare(
     writer = AppendOnlyWriter(io.BytesIO(pdf), strict=False)
     refuse_unsignable(writer.prev)
     name = options.field_name or free_name(writer.prev)
-    role = appearance.role if appearance is not None else None
+    role = _role(appearance)
     file = open_pdf(pdf, reader=writer.prev)
     before = refuse_against_signatures(file, field=name, role=role, force=options.force)
     algorithms = Algorithms.of(credential.public_key)
     signer = signers.PdfSigner(
         _metadata(name, options, algorithms.digest_name),
         signer=_KeySigner(credential),
-        stamp_style=stamp_style(appearance) if appearance is not None else None,
+        stamp_style=stamp_style(fitted(appearance, writer.prev)) if appearance is not None else None,
         new_field_spec=_field(name, appearance),
     )
     session = signer.init_signing_session(writer)
@@ -259,6 +262,13 @@ def _prepare(
         field=name,
         before=before,
     )
+
+
+def _role(appearance: Appearance | None) -> Role | None:
+    """What the signature is for; a copy mark is one whatever it is called."""
+    if appearance is not None and appearance.text.upper().startswith(COPY_MARKS):
+        return Role.COPY
+    return appearance.role if appearance is not None else None
 
 
 def _metadata(name: str, options: SignatureOptions, digest: str) -> signers.PdfSignatureMetadata:

@@ -1,6 +1,6 @@
 """Where each kind of signature stands and what it shows [NĐ 30/2020 Phụ lục I].
 
-signer        above the signer's name
+signer        above the signer's name, else below the line of authority (`TM.`, `KT.`, `TL.`, `TUQ.`, `Q.`)
 organisation  over the left third of the signature that a person has put there, or of the room for one
 initials      beside *Nơi nhận* or the words given
 number, date  where the caller says
@@ -18,6 +18,7 @@ from signing.appearance import (
     Appearance,
     Place,
     above_name,
+    below_authority,
     beside_last_line,
     decree_time,
     over_left_third,
@@ -32,6 +33,7 @@ from signing.verify import verify_bytes
 LAST_LINE = "Nơi nhận"
 
 
+_AUTHORITIES = frozenset({"TM", "KT", "TL", "TUQ", "Q"})
 _WORDS = frozenset({Look.NUMBER, Look.DATE, Look.ANNEX, Look.COPY, Look.INCOMING})
 _TIMED = frozenset({Look.ANNEX, Look.COPY, Look.INCOMING})
 
@@ -63,7 +65,7 @@ def appearance(pdf: bytes, request: LookRequest, *, holder: str, now: datetime) 
 def _place(pdf: bytes, request: LookRequest, text: str, holder: str) -> Place:
     match request.look:
         case Look.SIGNER:
-            return above_name(pdf, request.anchor or holder)
+            return _signers_place(pdf, request.anchor, holder)
         case Look.ORGANISATION:
             return over_left_third(_persons_place(pdf, request.anchor))
         case Look.INITIALS:
@@ -72,6 +74,19 @@ def _place(pdf: bytes, request: LookRequest, text: str, holder: str) -> Place:
             return top_right(pdf, text)
         case _:
             raise UsageError(f"{request.look} needs a place", code="place_missing")
+
+
+def _signers_place(pdf: bytes, anchor: str | None, holder: str) -> Place:
+    """Above the signer's name; without it in the text, below the line of authority."""
+    if anchor is not None:
+        is_authority = anchor.strip().upper().rstrip(".") in _AUTHORITIES
+        return below_authority(pdf) if is_authority else above_name(pdf, anchor)
+    try:
+        return above_name(pdf, holder)
+    except DocumentRefused as refusal:
+        if refusal.code != "anchor_not_found":
+            raise
+        return below_authority(pdf)
 
 
 def _persons_place(pdf: bytes, anchor: str | None) -> Place:
