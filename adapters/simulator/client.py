@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ class HubClient:
         """Send an edXML message and return its receipt."""
         async with self._session.post(
             f"{self._url}/api/v1/documents",
-            data=body,
+            data=io.BytesIO(body),
             headers={**self._headers, "Content-Type": "application/xml"},
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
         ) as response:
@@ -93,9 +94,10 @@ class HubClient:
         deliveries: list[Json] = answer["deliveries"]
         return deliveries
 
-    async def fetch(self, delivery_id: str) -> Fetched:
-        """Lease a delivery and fetch its content."""
-        lease = await self._post(f"/api/v1/inbox/{delivery_id}/lease", {})
+    async def fetch(self, delivery_id: str, *, seconds: int | None = None) -> Fetched:
+        """Lease a delivery, for so many seconds or as long as is usual, and fetch its content."""
+        wanted: Json = {} if seconds is None else {"seconds": seconds}
+        lease = await self._post(f"/api/v1/inbox/{delivery_id}/lease", wanted)
         async with self._session.get(
             f"{self._url}{lease['content_url']}",
             headers=self._headers,

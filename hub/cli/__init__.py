@@ -20,11 +20,13 @@ from hub.cli import (
     bench_polling,
     bench_recipients,
     bench_signatures,
+    conformance,
     desk,
     doctor_command,
     files,
     node,
     relay,
+    sandbox,
     sign,
     system,
     trust,
@@ -49,6 +51,8 @@ app.command("serve")(node.serve)
 app.command("migrate")(node.migrate_database)
 app.command("doctor")(doctor_command.doctor)
 app.add_typer(benches, name="bench")
+app.command("sandbox")(sandbox.sandbox)
+app.command("conformance")(conformance.conformance)
 app.command("validate")(files.validate)
 app.command("verify")(files.verify)
 app.add_typer(sign.sign, name="sign")

@@ -16,6 +16,7 @@ from hub.config.folders import Folders
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.relay import Relay
 from hub.config.signing import Signing
+from hub.config.sandbox import Sandbox
 from hub.config.storage import S3
 from hub.config.trust import Revocation
 from hub.config.vxp import Vxp
@@ -110,6 +111,7 @@ class Settings(Group):
     relay: Relay = Field(Relay(), description="The relay to the national exchange.")
     vxp: Vxp = Field(Vxp(), description="The client API of the national exchange, served by the hub.")
     bkav: Bkav = Field(Bkav(), description="The Bkav eDoc REST dialect, served by the hub.")
+    sandbox: Sandbox = Field(Sandbox(), description="Echo recipients for vendors to try their systems on.")
     signing: Signing = Field(Signing(), description="Signing for systems.")
     deadlines: Deadlines = Field(Deadlines(), description="Alerts and evidence of non-delivery.")
 

@@ -1,0 +1,78 @@
+"""The sheet: outcomes as a statement that the hub signs like a receipt, and as text for people.
+
+The statement is canonical JSON [RFC 8785] under a JWS of the hub's key; whoever holds the hub's public keys
+can check that a sheet was given out for this system at this time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from adapters.conformance.scenarios import Result
+from hub.domain.jcs import Json, canonical_json
+from hub.domain.times import rfc3339
+
+SHEET_VERSION: Final = 1
+PASS: Final = "PASS"  # noqa: S105 (an outcome)
+FAIL: Final = "FAIL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Who was tried, when, with what outcome; `hub` is the code of the exchange."""
+
+    system: str
+    hub: str
+    begun_at: datetime
+    ended_at: datetime
+    results: Sequence[Result]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every scenario passed."""
+        return all(result.passed for result in self.results)
+
+    def statement(self) -> dict[str, Json]:
+        """Return the sheet as JSON values."""
+        return {
+            "version": SHEET_VERSION,
+            "kind": "conformance",
+            "system": self.system,
+            "hub": self.hub,
+            "begun_at": rfc3339(self.begun_at),
+            "ended_at": rfc3339(self.ended_at),
+            "result": PASS if self.passed else FAIL,
+            "scenarios": [
+                {
+                    "code": r.scenario.code,
+                    "title": r.scenario.title,
+                    "result": PASS if r.passed else FAIL,
+                    "evidence": r.evidence,
+                }
+                for r in self.results
+            ],
+        }
+
+    def canonical(self) -> bytes:
+        """Return the bytes that are signed."""
+        return canonical_json(self.statement())
+
+    def text(self) -> str:
+        """Return the sheet for people, in Vietnamese."""
+        lines = [
+            "PHIẾU KIỂM TRA KẾT NỐI",
+            f"Phần mềm: {self.system}",
+            f"Trục: {self.hub}",
+            f"Thời gian: {rfc3339(self.begun_at)} – {rfc3339(self.ended_at)}",
+            "",
+        ]
+        for number, result in enumerate(self.results, 1):
+            outcome = "ĐẠT      " if result.passed else "CHƯA ĐẠT "
+            seen = result.evidence or f"cần: {result.scenario.how}"
+            lines.append(f"{number:>2}. {outcome}{result.scenario.title}: {seen}")
+        good = sum(result.passed for result in self.results)
+        lines += ["", f"Kết quả: {PASS if self.passed else FAIL} ({good}/{len(self.results)} đạt)"]
+        return "\n".join(lines)

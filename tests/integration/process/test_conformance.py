@@ -1,0 +1,50 @@
+"""The conformance sheet can be passed, is signed by the hub, and is given out only where it belongs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from hub.bootstrap.sandbox import register_sandbox
+from hub.cli.conformance import FileSealer
+from hub.cli.conformance_self import rehearsal
+from hub.config import load_settings
+from hub.services.registry_errors import RegistryError
+from tests.support.hub import HubUnderTest, agency
+
+
+@pytest.mark.slow
+async def test_a_simulated_system_passes_every_scenario_and_gets_a_signed_sheet(tmp_path: Path) -> None:
+    async with rehearsal(tmp_path, 4) as (sheet, settings):
+        missing = [result.scenario.code for result in sheet.results if not result.passed]
+        assert missing == []
+        sealer = FileSealer.open_or_create(settings.keys_path)
+        keys = KeySet.import_key_set(sealer.public_keys())  # type: ignore[arg-type]
+        checked = jws.deserialize_compact(sealer.seal(sheet.canonical()), keys)
+        assert json.loads(checked.payload or b"")["result"] == "PASS"
+
+
+async def test_no_sandbox_in_production_unless_it_is_set(hub: HubUnderTest, tmp_path: Path) -> None:
+    settings = load_settings(environment={}, home=tmp_path)
+    production = settings.model_copy(update={"production": True})
+    with pytest.raises(RegistryError, match="sandbox_in_production"):
+        await register_sandbox(hub.registry, production)
+    allowed = settings.sandbox.model_copy(update={"in_production": True})
+    keys = await register_sandbox(hub.registry, production.model_copy(update={"sandbox": allowed}))
+    assert len(set(keys.values())) == len(keys) == 5
+    again = await register_sandbox(hub.registry, settings)
+    assert not set(again.values()) & set(keys.values())
+    assert len(await hub.registry.systems()) == 5
+
+
+async def test_a_real_unit_under_a_code_of_the_sandbox_is_left_alone(
+    hub: HubUnderTest, tmp_path: Path
+) -> None:
+    await hub.registry.replace_directory([agency("000.00.T1.H09")])
+    with pytest.raises(RegistryError, match="sandbox_code_taken"):
+        await register_sandbox(hub.registry, load_settings(environment={}, home=tmp_path))
+    assert await hub.registry.systems() == ()
