@@ -20,7 +20,6 @@ from typing import Annotated, Any, Final, cast
 import asyncpg
 import typer
 
-from adapters.simulator.letter import make_letter
 from adapters.webhook.kind import WEBHOOK
 from hub.bootstrap import Hub, assemble, open_database
 from hub.bootstrap.blobs import open_blobs
@@ -218,6 +217,9 @@ def letter(codes: Sequence[str], number: int) -> bytes:
 
 
 def _pdf() -> bytes:
+    # What draws letters is for this measurement alone: no other command should pay for its import.
+    from adapters.simulator.letter import make_letter  # noqa: PLC0415
+
     return make_letter(
         issuing_body="Sở Nội vụ",
         code_notation="BENCH",
