@@ -274,8 +274,8 @@ class _Walk:
         }
         for raw_widget in (node, *self._versions.items(node, "/Kids", self._new)):
             self._refuse_hidden_powers(self._versions.resolve(raw_widget, self._new), name)
-        visible = self._is_visible(node)
-        self._allow(Level.FORM_FILLING if visible else self._signed_level(node), name if visible else None)
+        visible, level = self._is_visible(node), self._signed_level(node)
+        self._allow(Level.FORM_FILLING if visible else level, name if visible else None)
 
     def _refuse_hidden_powers(self, widget: Any, name: str) -> None:
         """A new field for a signature neither acts by itself nor shows on paper alone."""
@@ -289,6 +289,12 @@ class _Walk:
         return int(value) if isinstance(value, generic.NumberObject) else 0
 
     def _signed_level(self, node: Any) -> Level:
+        raw = _raw(node, "/V")
+        if (
+            isinstance(raw, generic.IndirectObject)
+            and self._versions.version(raw.idnum, self._new) < self._new
+        ):
+            raise _Unexplained("a field shows a signature that was there before")
         value = self._versions.entry(node, "/V", self._new)
         return Level.ARCHIVAL if _is_timestamp(value) else Level.FORM_FILLING
 
@@ -325,8 +331,8 @@ class _Walk:
         changed = [k for k in free if k in before or k in after]
         if any(not _same(_raw(before, k), _raw(after, k)) or self._is_new(_raw(after, k)) for k in changed):
             self._refuse_contradiction(before, after, name, is_signature=is_signature)
-            signed_now = is_signature and old_value is None and not self._is_visible(after)
-            self._allow(self._signed_level(after) if signed_now else Level.FORM_FILLING, name)
+            level = self._signed_level(after) if is_signature and old_value is None else Level.FORM_FILLING
+            self._allow(Level.FORM_FILLING if self._is_visible(after) else level, name)
             self._touch(_raw(after, "/P"))
         self._entries(before, after, path, free=free | {"/Kids", "/Parent"})
 

@@ -199,3 +199,16 @@ def test_an_update_without_cross_references_is_not_a_pass(office: Office, middle
         report = _judged(data + objects + data[data.rindex(b"startxref") :])
         assert report.indication is not Indication.TOTAL_PASSED
         assert all(s.intact for s in report.signatures)
+
+
+def test_a_second_field_that_borrows_a_signature_is_not_a_pass(form: bytes) -> None:
+    def borrow(writer: IncrementalPdfFileWriter) -> None:
+        listed = writer.root["/AcroForm"]["/Fields"]
+        entries = {pdf_name("/FT"): pdf_name("/Sig"), pdf_name("/T"): generic.TextStringObject("Other")}
+        entries[pdf_name("/V")] = listed[-1].raw_get("/V")
+        listed.append(writer.add_object(generic.DictionaryObject(entries)))
+        writer.update_container(listed)
+
+    report = _judged(_updated(form, borrow))
+    assert report.indication is not Indication.TOTAL_PASSED
+    assert "was there before" in _reasons(report)
