@@ -19,7 +19,7 @@ TEXT_MAX: Final = 300
 
 _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
     ErrorCode.WRONG_CREDENTIALS: frozenset(
-        {"unauthenticated", "key_expired", "binding_refused", "forbidden"}
+        {"unauthenticated", "key_expired", "binding_refused", "forbidden", "signing_forbidden"}
     ),
     ErrorCode.UNKNOWN_RECIPIENT: frozenset(
         {
@@ -46,6 +46,8 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
             "parts_invalid",
             "delivery_ended",
             "delivery_not_open",
+            "delivery_not_confirmed",
+            "content_erased",
             "package_not_fetched",
             "lease_lost",
             "status_not_allowed",
@@ -68,6 +70,7 @@ _CODES: Final[dict[ErrorCode, frozenset[str]]] = {
             "delivery_unknown",
             "document_unknown",
             "bad_request",
+            "signing_refused",
         }
     ),
     ErrorCode.WRONG_EDXML: frozenset(

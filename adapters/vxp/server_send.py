@@ -35,6 +35,8 @@ from hub.services.intake_terms import Terms
 RECIPIENTS_MOST: Final = 2_000
 TO_SETTING: Final = "to"
 IGNORE: Final = "ignore"
+_NOBODY_NAMED: Final = frozenset({"", '""'})
+# A client object writes `to` as JSON: an empty text is how it takes back what it named before.
 
 
 class SendOperation:
@@ -93,7 +95,7 @@ async def _document(chunks: AsyncIterator[bytes], hash_file: str) -> AsyncIterat
 
 def _only(call: Call) -> tuple[str, ...] | None:
     text = call.parameters.get("to")
-    if text is None or not text.strip() or call.member.settings.get(TO_SETTING) == IGNORE:
+    if text is None or text.strip() in _NOBODY_NAMED or call.member.settings.get(TO_SETTING) == IGNORE:
         return None
     codes = _list_in(text)
     if not codes or len(codes) > RECIPIENTS_MOST:

@@ -47,7 +47,12 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
 def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
     """Put the server side together."""
     transfers = transfers_of(services)
-    packages = PackageService(uow=kit.uow, inbox=services.inbox, nothing_new=NothingNew(services.wakeups))
+    packages = PackageService(
+        uow=kit.uow,
+        inbox=services.inbox,
+        replay=services.replay,
+        nothing_new=NothingNew(services.wakeups),
+    )
     mail = MailOperations(packages, transfers)
     send = SendOperation(
         uow=kit.uow, intake=services.intake, directory=services.directory, transfers=transfers

@@ -10,7 +10,7 @@ of it. Underneath are the same deliveries, leases and moves as everywhere:
 Fetching takes the lease, or goes on under the one that the system holds already: it is one system, however
 many of its processes ask. A package stays listed until it is confirmed, refused or given up. Only what was
 fetched can be confirmed or refused, and what has ended never changes again: a call that repeats how it
-ended is answered as the first time, any other is refused.
+ended is answered as the first time, any other is refused. What was confirmed can be fetched again.
 
 If the hub dies after the content was sent and before that was recorded, the package is fetched again: at
 least once handed over, exactly once confirmed.
@@ -33,6 +33,7 @@ from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import Caller
 from hub.services.inbox import Content, InboxService
 from hub.services.nothing_new import NothingNew
+from hub.services.replay import ReplayService
 
 LISTED_MOST: Final = 1_000
 """So many packages at once: the rest comes up as these are confirmed."""
@@ -69,9 +70,12 @@ def state_of(row: PackageRow | SentRow) -> PackageState:
 class PackageService:
     """Lists, fetches and answers packages for a system."""
 
-    def __init__(self, *, uow: UnitOfWork, inbox: InboxService, nothing_new: NothingNew) -> None:
+    def __init__(
+        self, *, uow: UnitOfWork, inbox: InboxService, replay: ReplayService, nothing_new: NothingNew
+    ) -> None:
         self._uow = uow
         self._inbox = inbox
+        self._replay = replay
         self._nothing_new = nothing_new
 
     async def waiting(
@@ -123,9 +127,13 @@ class PackageService:
         """Return the bytes of a package and the lease under which they go out; then call `fetched`.
 
         Raises:
-            Refusal: `delivery_unknown`, `delivery_not_open` (it waits for another), `delivery_ended`.
+            Refusal: `delivery_unknown`, `delivery_not_open` (it waits for another), `delivery_ended`,
+                `content_erased`.
         """
         delivery = await self._get(caller, package_id)
+        if delivery.state is DeliveryState.CONFIRMED:
+            # Some clients confirm first and fetch once more: nothing changes by that, it is put on record.
+            return await self._replay.replay(caller, package_id), delivery.lease_token
         if delivery.state not in OPEN_STATES:
             raise Refusal("delivery_ended", params={"state": delivery.state.value})
         if delivery.state in LEASED_STATES and delivery.lease_token:

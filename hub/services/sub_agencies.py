@@ -12,9 +12,10 @@ client certificate or source network among its settings may not do it. [NĐ 30/2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from hub.domain.directory import Agency, Directory, Level
-from hub.domain.directory_orders import AddUnit, Retire
+from hub.domain.directory_orders import AddUnit, OrderRefused, Retire
 from hub.domain.ids import normalise_code
 from hub.domain.problems import Refusal
 from hub.ports.unit_of_work import UnitOfWork
@@ -48,7 +49,7 @@ class SubAgencies:
         Raises:
             Refusal: `channel_not_bound`, `sender_not_allowed` (the parent is not the caller's, or the code is
                 somebody else's), `bad_request` (a code outside the province).
-            OrderRefused: the directory's own rules.
+            OrderRefused: the directory's own rules; `agency_retired`, what has ended is not begun again so.
         """
         _bound(caller)
         directory = await self._directory.renewed()
@@ -63,6 +64,8 @@ class SubAgencies:
             assert unit is not None  # it was just added
         if unit.parent != parent.unit_id or unit.system_id not in {None, caller.system_id}:
             raise Refusal("sender_not_allowed", params={"agency": code})
+        if unit.is_retired(await self._today()):
+            raise OrderRefused("agency_retired", code=code)
         async with self._uow.begin() as tx:
             await self._admin.assign(tx, unit, caller.system_id, by=_by(caller))
         await self._directory.renewed()
@@ -83,13 +86,16 @@ class SubAgencies:
         if unit.system_id != caller.system_id or unit.parent is None:
             raise Refusal("sender_not_allowed", params={"agency": code})
         parent = _own(directory, caller, unit.parent)
-        async with self._uow.read() as query:
-            day = await today(query)
+        day = await self._today()
         if unit.is_retired(day):
             return
         ended = Retire(codes=(unit.unit_id,), successors=(parent.unit_id,), on=day)
         await self._admin.carry_out(ended, by=_by(caller))
         await self._directory.renewed()
+
+    async def _today(self) -> date:
+        async with self._uow.read() as query:
+            return await today(query)
 
 
 def _bound(caller: Caller) -> None:

@@ -148,6 +148,15 @@ async def test_a_unit_that_was_taken_out_passes_its_mail_to_its_parent(served: S
     assert len(await a.received() or []) == 1
 
 
+async def test_what_was_taken_out_is_not_said_to_be_there_again(served: Served) -> None:
+    a = await bound(served, "DMS A", A)
+    await register(a, NEW, A)
+    await remove(a, NEW)
+    again = await register(a, NEW, A)
+    assert (again.code, NEW in again.json["ErrorDesc"]) == ("10", True)
+    assert NEW not in await listed(a, "getAgenciesList")
+
+
 @pytest.mark.parametrize(
     ("code", "parent", "refused"),
     [(NEW, B, "19"), (NEW, "000.00.98.H09", "19"), (OUTSIDE, A, "10"), (B, A, "19"), ("???", A, "10")],

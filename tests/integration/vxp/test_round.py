@@ -85,6 +85,25 @@ async def test_a_package_is_listed_until_it_is_confirmed_also_while_it_is_fetche
     assert await b.count() == 0
 
 
+async def test_what_was_confirmed_can_be_fetched_again_and_stays_confirmed(served: Served) -> None:
+    _, a = await served.connect("DMS A", A)
+    _, b = await served.connect("DMS B", B)
+    document = letter(A, B)
+    await a.send(document, sender=A)
+    await served.settle()
+    (listed,) = await b.received() or []
+    await b.get(listed["docId"])
+    await served.settle()
+    assert (await b.update(listed["docId"], "done")).code == "0"
+    assert await b.get(listed["docId"]) == document
+    assert await b.download(listed["docId"]) == document
+    await served.settle()
+    assert await b.received() == []
+    assert (await b.update(listed["docId"], "fail")).code == "21"
+    events = await served.hub.column("SELECT kind FROM event WHERE kind = 'delivery_replayed'")
+    assert len(events) == 2
+
+
 async def test_statuses_travel_back_as_packages_of_their_own(served: Served) -> None:
     _, a = await served.connect("DMS A", A)
     _, b = await served.connect("DMS B", B)
@@ -178,6 +197,14 @@ async def test_to_names_those_for_whom_the_message_is_meant(served: Served, form
     await served.settle()
     assert len(await b.received() or []) == 1
     assert len(await c.received() or []) == 1
+
+
+async def test_an_empty_to_takes_back_what_the_client_object_named_before(served: Served) -> None:
+    _, a = await served.connect("DMS A", A)
+    await served.connect("DMS B", B)
+    await served.connect("DMS C", C)
+    assert (await a.send(letter(A, B), sender=A, to=json.dumps([B]))).code == "0"
+    assert (await a.send(letter(A, C, number=2), sender=A, to='""')).code == "0"
 
 
 async def test_a_recipient_that_is_not_in_the_message_is_refused(served: Served) -> None:
