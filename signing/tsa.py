@@ -96,6 +96,8 @@ class TimestampClient:
 
     authorities: tuple[str, ...]
     seconds: float = 10
+    policies: frozenset[str] = frozenset()
+    """Policies under which a token counts, as dotted numbers; one alone is asked for. Empty: any."""
     send: Send = post
 
     def __post_init__(self) -> None:
@@ -121,14 +123,16 @@ class TimestampClient:
         request = tsp.TimeStampReq(
             {"version": 1, "message_imprint": imprint, "nonce": nonce, "cert_req": True}
         )
+        if len(self.policies) == 1:
+            (request["req_policy"],) = self.policies
         answer = self.send(url, request.dump(), self.seconds)
         try:
-            return _checked(_Answer.load(answer), digest, nonce)
+            return _checked(_Answer.load(answer), digest, nonce, self.policies)
         except BROKEN_DER as error:
             raise _NoToken("the answer cannot be read") from error
 
 
-def _checked(answer: Any, digest: bytes, nonce: int) -> bytes:
+def _checked(answer: Any, digest: bytes, nonce: int, policies: frozenset[str]) -> bytes:
     status = answer["status"]["status"].native
     if status not in GRANTED:
         raise _NoToken(str(status))
@@ -136,6 +140,8 @@ def _checked(answer: Any, digest: bytes, nonce: int) -> bytes:
     info = answer["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
     if info["nonce"].native != nonce:
         raise _NoToken("wrong nonce")
+    if policies and info["policy"].dotted not in policies:
+        raise _NoToken(f"policy {info['policy'].dotted}")
     check = check_token("signature", token, lambda name: digest if name == "sha256" else None)
     if not check.good:
         raise _NoToken(check.problem or "the token is not signed well")

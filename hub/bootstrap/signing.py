@@ -54,6 +54,7 @@ def _bench(settings: Settings) -> Bench:
         keys=tuple(_place(key) for key in chosen.keys),
         authorities=chosen.tsa,
         authority_seconds=chosen.tsa_seconds,
+        policies=frozenset(chosen.tsa_policies),
         trust=trust_folder(settings),
         online=online_rules(settings) if settings.revocation.online else None,
         memory_bytes=chosen.memory_bytes,

@@ -37,6 +37,9 @@ class Signing(Group):
         "`*`: every system with an API key.",
     )
     tsa: tuple[str, ...] = Field((), description="Timestamp authorities, asked in turn.")
+    tsa_policies: tuple[str, ...] = Field(
+        (), description="Policies (dotted numbers) under which a timestamp counts. Empty: any."
+    )
     tsa_seconds: Seconds = Field(10, description="Longest wait for one authority.")
     workers: Count = Field(1, description="Processes that sign.")
     per_system: Count = Field(2, description="Signatures of one system under way at a time.")

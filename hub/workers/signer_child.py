@@ -152,7 +152,11 @@ class Desk:
             return None
         if not self._bench.authorities:
             raise UsageError("no timestamp authority is configured", code="level_conflict")
-        return TimestampClient(authorities=self._bench.authorities, seconds=self._bench.authority_seconds)
+        return TimestampClient(
+            authorities=self._bench.authorities,
+            seconds=self._bench.authority_seconds,
+            policies=self._bench.policies,
+        )
 
     def _long_term(self, order: SigningOrder) -> LongTerm | None:
         level = self._level(order, pdf=True)

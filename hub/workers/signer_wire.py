@@ -23,6 +23,7 @@ class Bench:
     keys: tuple[KeyPlace, ...] = ()
     authorities: tuple[str, ...] = ()
     authority_seconds: float = 10
+    policies: frozenset[str] = frozenset()
     trust: Path | None = None
     online: OnlineRules | None = None
     memory_bytes: int = 0

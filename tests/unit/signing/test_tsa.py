@@ -148,6 +148,34 @@ def test_an_answer_that_does_not_hold_is_none(authority: Send, make: object, rea
     assert reason in failure.value.reasons[0]
 
 
+def test_a_token_under_another_policy_is_none(authority: Send) -> None:
+    asked: list[str | None] = []
+
+    def send(url: str, body: bytes, seconds: float) -> bytes:
+        asked.append(tsp.TimeStampReq.load(body)["req_policy"].native)
+        return authority(url, body, seconds)
+
+    answered = "1.3.6.1.4.1.99999.1"
+    with pytest.raises(TimestampUnavailable, match="policy"):
+        TimestampClient(authorities=(URL,), send=send, policies=frozenset({answered})).token(b"\1" * 32)
+    assert asked == [answered]
+
+
+def test_authorities_that_all_answer_badly_cost_the_timestamp_but_not_the_signature(
+    office: Office, authority: Send
+) -> None:
+    wrong, silent = _answer_wrong_nonce(authority), _dead
+    turns = iter([wrong, silent])
+
+    def send(url: str, body: bytes, seconds: float) -> bytes:
+        return next(turns)(url, body, seconds)
+
+    client = TimestampClient(authorities=("http://a/", "http://b/"), send=send)
+    signature, findings = _signed(office, "pdf", client)
+    assert (signature.format, signature.indication) == ("PAdES-B-B", Indication.TOTAL_PASSED)
+    assert findings == ["TIMESTAMP_UNAVAILABLE"]
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "tsa", "http://"])
 def test_an_address_that_is_none_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError):
