@@ -202,7 +202,10 @@ def _failure(error: Exception) -> Failed:
         return Failed(code="no_answer", text="no answer within the time limit")
     if isinstance(error, aiohttp.ClientConnectorError):
         return Failed(code="not_connected", text=str(error.os_error))
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+    if isinstance(error, aiohttp.ClientResponseError):
+        # Not its own words: they hold the whole address, and an address may hold a token.
+        return Failed(code="answer_unreadable", text=error.message)
+    if isinstance(error, aiohttp.ClientPayloadError):
         return Failed(code="answer_unreadable", text=str(error))
     return Failed(code="connection_lost", text=str(error) or type(error).__name__)
 

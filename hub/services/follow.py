@@ -36,6 +36,9 @@ OFFERED_STATES: Final = frozenset(
     }
 )
 
+# Their words come from machines and are about machines.
+_TECHNICAL: Final = frozenset({EventKind.DELIVERY_ATTEMPT_FAILED})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
@@ -77,16 +80,26 @@ class FollowService:
         return receipt
 
     async def timeline(self, caller: Caller, document_id: UUID) -> tuple[TimelineEntry, ...]:
-        """Return what happened to a document, oldest first; a recipient sees no other recipient's part."""
+        """Return what happened to a document, oldest first; a recipient sees no other recipient's part.
+
+        What a recipient's system or the network to it said when a hand-over failed (addresses, pieces of its
+        answers) is that system's own business: the sender sees the code alone.
+        """
         async with self._uow.read() as query:
             followed = await self._visible(query, caller, document_id)
             events = await query.events.of_document(document_id)
             reasons = await query.events.reasons(document_id)
-        own = {d.id for d in followed.deliveries}
+        shown = {d.id for d in followed.deliveries}
+        own = {d.id for d in followed.deliveries if d.system_id == caller.system_id}
+
+        def reason(event: EventRow) -> str | None:
+            hidden = event.kind in _TECHNICAL and event.delivery_id not in own
+            return None if hidden else reasons.get(event.id)
+
         return tuple(
-            TimelineEntry(event=event, reason=reasons.get(event.id))
+            TimelineEntry(event=event, reason=reason(event))
             for event in events
-            if followed.by_sender or event.delivery_id in own or _is_of_document(event)
+            if followed.by_sender or event.delivery_id in shown or _is_of_document(event)
         )
 
     async def reports(self, caller: Caller, document_id: UUID) -> tuple[Followed, tuple[ReportRow, ...]]:

@@ -127,7 +127,11 @@ SELECT count(*) FROM moved
 ADOPT = f"""
 INSERT INTO task (id, kind, lane, document_id, due_at, created_at)
 SELECT d.id, '{KIND}.' || d.system_id, d.lane, d.document_id, hub_now(), hub_now()
-FROM system s JOIN delivery d ON d.system_id = s.id AND d.state = 'queued' AND d.parked_until IS NULL
+FROM system s CROSS JOIN (VALUES ('urgent'), ('normal')) l (lane) CROSS JOIN LATERAL (
+    -- The oldest alone, whatever the backlog: what nobody offers comes to be among them.
+    SELECT * FROM delivery q
+    WHERE q.system_id = s.id AND q.lane = l.lane AND q.state = 'queued' AND q.parked_until IS NULL
+    ORDER BY q.id LIMIT 5000) d
 WHERE s.pushed AND NOT EXISTS (
     SELECT FROM task t
     WHERE t.id = d.id AND (t.kind = '{KIND}.' || d.system_id OR t.lease_until >= hub_now()))

@@ -52,6 +52,9 @@ class TestOutcomes:
         assert event["data"]["problem"] == "http_500"
         assert event["data"]["attempt"] == 1
         assert "due_at" in event["data"]
+        assert event["reason"] is None, "what the peer said is no business of the sender"
+        answer = await b.call("GET", f"/api/v1/documents/{sent.document_id}/timeline")
+        (event,) = [e for e in answer.json["events"] if e["kind"] == "delivery_attempt_failed"]
         assert event["reason"] == "lỗi máy chủ hai dòng"
 
     @pytest.mark.parametrize("code", ["mã lạ", "", "x" * 65, "a b"])
