@@ -13,13 +13,14 @@ from uuid import UUID
 from hub.cli.findings import Finding, doubtful, well, wrong
 from hub.cli.system_view import NEAR, usable
 from hub.config import Settings
-from hub.domain.adapters import REST_PULL
+from hub.domain.adapters import REST_PULL, VXP
 from hub.domain.directory import Directory, UnitState
 from hub.domain.directory_csv_texts import TEXTS
 from hub.domain.directory_rules import problems
 from hub.domain.ids import uuid7
 from hub.ports.blobs import BlobDamaged, BlobMissing, BlobStore
 from hub.ports.records import KeyRow, SystemRecord
+from hub.services.shared_secrets import called_by, is_header_text
 from hub.storage.examination import Examination, StoredBody
 
 SKEW_WARNS: Final = timedelta(seconds=2)
@@ -210,6 +211,7 @@ def _system(facts: SystemFacts, settings: Settings, now: datetime) -> Iterator[F
             )
         return
     yield from _keys(facts, now)
+    yield from _client_name(facts.system)
     yield from _binding(facts.system, settings, now)
     if not facts.units and facts.system.adapter != "national":
         yield doubtful(
@@ -242,6 +244,18 @@ def _keys(facts: SystemFacts, now: datetime) -> Iterator[Finding]:
             f"all keys of {name!r} end by {last:%Y-%m-%d}",
             mend=f"lienthong system key '{name}'",
         )
+
+
+def _client_name(system: SystemRecord) -> Iterator[Finding]:
+    if system.adapter != VXP or is_header_text(called_by(system)):
+        return
+    yield wrong(
+        SYSTEMS,
+        "system_id_unusable",
+        f"“{system.name}” chưa có mã gọi (system_id): tên của nó có dấu, không gửi được trong phần đầu HTTP.",
+        f"{system.name!r} has no system_id, and its name cannot be sent in a header",
+        mend=f"lienthong system set '{system.name}' system_id=CODE",
+    )
 
 
 def _binding(system: SystemRecord, settings: Settings, now: datetime) -> Iterator[Finding]:

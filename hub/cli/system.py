@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hub.bootstrap import open_registry
 from hub.bootstrap.exits import open_adapters
 from hub.cli.options import ConfigOption, HomeOption, JsonOption, at_work, day_of, name_of
-from hub.cli.system_view import key_lines, system_json, system_lines
-from hub.domain.adapters import PULL_ADAPTERS
+from hub.cli.system_view import client_api_lines, key_lines, system_json, system_lines
+from hub.domain.adapters import PULL_ADAPTERS, VXP
 from hub.domain.binding import PinnedCertificate, normalise_digest
 from hub.ports.exits import Failed
 from hub.services.adapters import SECRET_MOST_BYTES, AdapterService, AdapterView
@@ -141,6 +141,9 @@ def set_secret(
         value = _secret_of(file)
         _adapters(home, config, lambda a: a.put_secret(name, secret, value, grace=kept))
         print(f"{name}: đã đặt / set {secret}")
+    if secret == VXP and not remove:
+        for line in client_api_lines(_shown(home, config, name)):
+            print(line, file=sys.stderr)  # what reads the secret reads it alone
 
 
 @systems.command("test")
@@ -339,6 +342,10 @@ def unlock_system(name: NameArgument, home: HomeOption = None, config: ConfigOpt
     """Mở khóa phần mềm (unlock a system)."""
     _registry(home, config, lambda registry: registry.set_system_active(name, active=True))
     print(f"đã mở khóa {name}")
+
+
+def _shown(home: Path | None, config: Path | None, name: str) -> AdapterView:
+    return _adapters(home, config, lambda a: a.show(name))
 
 
 def _show_key(key: NewKey) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from hub.ports.records import KeyRow
 from hub.services.adapters import AdapterView
 from hub.services.directory_admin import LOCAL
+from hub.services.shared_secrets import called_by, is_header_text
 from hub.services.system_settings import SystemView
 
 NEAR: Final = timedelta(days=30)
@@ -43,6 +44,18 @@ def system_lines(view: SystemView, adapter: AdapterView) -> Iterator[str]:
         yield f"  chứng thư / certificate: {pin.sha256.hex()} ({days}){state}{near}"
     yield "  khóa / keys:"
     yield from (f"    {line}" for line in key_lines(view.keys, view.now))
+
+
+def client_api_lines(view: AdapterView) -> Iterator[str]:
+    """Return what a client of the national API is to be told, and what still keeps it from some calls."""
+    system, name = view.system, called_by(view.system)
+    yield f"    systemId = {name}"
+    if not is_header_text(name):
+        yield "    ! tên này không gửi được trong phần đầu HTTP / cannot be sent in a header:"
+        yield f"      lienthong system set '{system.name}' system_id=MÃ"
+    if not system.binding:
+        yield "    ! chưa gắn mạng nguồn hay chứng thư: registerAgency, deleteAgency bị từ chối / not bound:"
+        yield f"      lienthong system networks '{system.name}' MẠNG"
 
 
 def key_lines(keys: Sequence[KeyRow], now: datetime) -> Iterator[str]:

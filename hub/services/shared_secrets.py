@@ -48,6 +48,16 @@ class Member:
     settings: Mapping[str, str]
 
 
+def called_by(system: SystemRecord) -> str:
+    """Return the name by which a system calls: its setting `system_id`, else its own."""
+    return dict(system.settings).get(SYSTEM_ID, "").strip() or system.name
+
+
+def is_header_text(name: str) -> bool:
+    """Whether clients can send a name in a header as it is: printable ASCII."""
+    return name.isascii() and name.isprintable()
+
+
 class SharedSecrets:
     """Finds the system behind the name in a signed call."""
 
@@ -134,7 +144,7 @@ class SharedSecrets:
 
     def _member(self, system: SystemRecord, sealed: list[bytes]) -> Member:
         settings = dict(system.settings)
-        name = settings.get(SYSTEM_ID, "").strip() or system.name
+        name = called_by(system)
         opened = (self._open(system, each) for each in sealed)
         return Member(
             name=name,

@@ -156,7 +156,7 @@ def facts(**changes: Any) -> rows.SystemFacts:
     system = SystemRecord(
         id=uuid4(), name="DMS", adapter="rest-pull", dialects=("x",), policy=(), active=True
     )
-    parts = {"active", "binding", "adapter"}
+    parts = {"active", "binding", "adapter", "name", "settings"}
     system = replace(system, **{name: value for name, value in changes.items() if name in parts})
     others = {"keys": (key(),), "units": 1, "open_deliveries": 0}
     others |= {name: value for name, value in changes.items() if name not in parts}
@@ -190,6 +190,9 @@ def pinned(*ends: datetime | None) -> Binding:
         (facts(active=False, open_deliveries=3), "system_locked_with_mail", Level.WARNING),
         (facts(active=False), None, None),
         (facts(units=0), "system_without_units", Level.WARNING),
+        (facts(adapter="vxp", name="DMS A"), None, None),
+        (facts(adapter="vxp", name="Sở Nội vụ"), "system_id_unusable", Level.ERROR),
+        (facts(adapter="vxp", name="Sở Nội vụ", settings=(("system_id", "H09.2"),)), None, None),
         (facts(binding=pinned(NOW + 90 * DAY)), None, None),
         (facts(binding=pinned(NOW + DAY)), "pins_near_end", Level.WARNING),
         (facts(binding=pinned(NOW + DAY, None)), None, None),
