@@ -29,7 +29,7 @@ RETURNING lease_token, marked, failures
 """
 _HELD = "WHERE system_id = $1 AND lease_token = $2"
 RENEW = f"UPDATE folder_watch SET lease_until = hub_now() + $3 {_HELD} RETURNING true"
-MARK = f"UPDATE folder_watch SET marked = $3 {_HELD} RETURNING true"
+MARK = f"UPDATE folder_watch SET marked = $3, marked_at = hub_now() {_HELD} RETURNING true"
 END = f"""
 UPDATE folder_watch
 SET lease_owner = NULL, lease_until = NULL, due_at = hub_now() + $3,
@@ -41,8 +41,11 @@ SET lease_owner = NULL, lease_until = NULL, due_at = hub_now() + $3,
 """
 UNITS = "SELECT unit_id FROM agency WHERE system_id = $1 ORDER BY unit_id"
 HANDED_OVER = """
-SELECT id, unit_id, lease_token FROM delivery
-WHERE system_id = $1 AND state = 'handed_over' AND id > $2 ORDER BY id LIMIT $3
+SELECT d.id, d.unit_id, d.lease_token
+FROM delivery d JOIN folder_watch w ON w.system_id = d.system_id
+WHERE d.system_id = $1 AND d.state = 'handed_over' AND d.id > $2
+  AND d.handed_over_at >= coalesce(w.marked_at, '-infinity')
+ORDER BY d.id LIMIT $3
 """
 STATES = """
 SELECT s.name, s.adapter, w.failures, w.last_error, w.last_failed_at, w.last_ok_at
@@ -87,7 +90,7 @@ class PgFolders:
         return tuple(row["unit_id"] for row in await self._connection.fetch(UNITS, system_id))
 
     async def handed_over(self, system_id: UUID, *, after: UUID, limit: int) -> tuple[HandedOver, ...]:
-        """Return deliveries of a system that were handed over and have not ended."""
+        """Return deliveries of a system that were handed over since its root is marked and have not ended."""
         rows = await self._connection.fetch(HANDED_OVER, system_id, after, limit)
         return tuple(
             HandedOver(delivery_id=row["id"], unit_id=row["unit_id"], lease_token=row["lease_token"])

@@ -109,6 +109,33 @@ async def test_a_root_that_is_not_mounted_confirms_nothing(desk: Desk, b: Peer) 
     assert await error_of(desk.hub) == "root_unmarked"
 
 
+async def test_a_root_that_was_changed_confirms_nothing_of_the_one_before(desk: Desk, b: Peer) -> None:
+    await set_up(desk, confirm="taken")
+    _, delivery_id = await delivered(desk, b)
+    await set_up(desk, path="dms-moved")
+    await desk.look()
+    assert await error_of(desk.hub) is None
+    assert await state_of(desk, delivery_id) == "handed_over"
+
+
+async def test_what_was_handed_over_otherwise_is_not_confirmed_by_missing_in_folders(
+    desk: Desk, b: Peer
+) -> None:
+    await set_up(desk, confirm="taken")
+    adapters = desk.hub.pushing.adapters
+    before = (await adapters.show("DMS A")).system
+    await adapters.configure("DMS A", adapter="rest-pull")
+    await b.accepted(letter(B, A))
+    await desk.hub.settle()
+    delivery_id = await desk.peer.only()
+    await desk.peer.content(delivery_id, await desk.peer.lease(delivery_id))
+    assert await state_of(desk, delivery_id) == "handed_over"
+    await adapters.configure("DMS A", adapter=before.adapter, settings=dict(before.settings))
+    await desk.look()
+    assert await error_of(desk.hub) is None
+    assert await state_of(desk, delivery_id) == "handed_over"
+
+
 # ---------------------------------------------------------------------------- the watching itself
 
 
