@@ -32,6 +32,8 @@ XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 MANIFEST_TYPE = f"{DS}Manifest"
 NOT_SIGNATURE = re.compile(r"^not\(\s*ancestor-or-self::([A-Za-z_][\w.-]*):Signature\s*\)$")
 MAX_REFERENCES, MAX_TRANSFORMS = 1_000, 16
+MAX_WORK, WORK_PER_BYTE, EXTERNAL_SHARE = 16 * 1024 * 1024, 8, 16
+"""Bytes that all references of a document may come to; what is only hashed counts less."""
 MAX_XPATH, MAX_XPATH_WORK = 2_000, 5_000_000
 """Characters of an expression, and nodes that it may have to look at: it cannot be interrupted."""
 _WIDE = re.compile(
@@ -180,6 +182,14 @@ class Processor:
         self.root = root
         self.identifiers = Identifiers(root, data)
         self._external = external
+        self._left = MAX_WORK + WORK_PER_BYTE * len(data or b"")
+
+    def _spent(self, octets: bytes, share: int = 1) -> bytes:
+        """Count what was made; many references to one large document would take minutes."""
+        self._left -= len(octets) // share
+        if self._left < 0:
+            raise Unusable("the references come to too much")
+        return octets
 
     def core(self, signature: etree._Element) -> Core:
         """SignedInfo, value and references of one ds:Signature."""
@@ -238,13 +248,14 @@ class Processor:
     def _process(
         self, node: etree._Element, signature: etree._Element, target: _Target, how: Method | None = None
     ) -> bytes:
+        self._spent(b"")
         current: NodeSet | bytes = self._resolve(node.get("URI"), signature, target)
         transforms = node.findall(f"{ds('Transforms')}/{ds('Transform')}")
         if len(transforms) > MAX_TRANSFORMS:
             raise Unusable("too many transforms")
         for transform in transforms:
             current = self._transform(current, transform, signature, target)
-        return current if isinstance(current, bytes) else serialise(current, how or Method())
+        return current if isinstance(current, bytes) else self._spent(serialise(current, how or Method()))
 
     def _resolve(self, uri: str | None, signature: etree._Element, target: _Target) -> NodeSet | bytes:
         if uri is None or (uri and not uri.startswith("#")):
@@ -253,7 +264,7 @@ class Processor:
             if found is None:
                 target.missing = True
                 raise Unusable(uri or "no URI")
-            return found
+            return self._spent(found, EXTERNAL_SHARE)
         if uri in {"", "#xpointer(/)"}:
             target.element, target.whole_document = self.root, True
             return NodeSet(apex=self.root, whole_document=True, comments=bool(uri))
@@ -281,7 +292,7 @@ class Processor:
         if is_method(uri):
             how = c14n_of(transform)
             nodes = current if isinstance(current, NodeSet) else _parsed(current)
-            return serialise(nodes, how or Method())
+            return self._spent(serialise(nodes, how or Method()))
         if uri == BASE64:
             raw = current.decode("latin-1") if isinstance(current, bytes) else _visible_text(current)
             try:
