@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -120,16 +121,16 @@ class LocalFiles:
     async def write(self, folder: str, name: str, chunks: AsyncIterator[bytes]) -> int:
         """Write a file under a temporary name, make it durable, give it its name."""
         temporary = f"{TEMPORARY}{secrets.token_hex(8)}.part"
-        handle = await self._run(self._create, folder, temporary)
+        file = await self._run(self._create, folder, temporary)
         size = 0
         try:
             try:
                 async for chunk in chunks:
-                    await self._run(_write_all, handle, chunk)
+                    await self._run(_write_all, file, chunk)
                     size += len(chunk)
-                await self._run(os.fsync, handle)
+                await self._run(os.fsync, file)
             finally:
-                os.close(handle)
+                file.close()
             await self._run(self._name, folder, temporary, name)
         except BaseException:
             with suppress(FilesError):
@@ -137,12 +138,12 @@ class LocalFiles:
             raise
         return size
 
-    def _create(self, folder: str, name: str) -> int:
+    def _create(self, folder: str, name: str) -> FileIO:
         with self._folder(folder) as parent:
             handle = os.open(name, _WRITE, FILE_MODE, dir_fd=parent)
             with suppress(PermissionError):  # a share that knows no modes
                 os.fchmod(handle, FILE_MODE)
-            return handle
+            return FileIO(handle, "wb")
 
     def _name(self, folder: str, temporary: str, name: str) -> None:
         with self._folder(folder) as parent:
@@ -247,10 +248,12 @@ def _still(handle: int, info: FileInfo) -> None:
         raise FileChanged(info.name)
 
 
-def _write_all(handle: int, chunk: bytes) -> None:
+def _write_all(file: FileIO, chunk: bytes) -> None:
+    # A file object, not its number: a thread that hung in a mount may wake up when the file is long closed
+    # and the number is somebody else's, a connection's for instance. The object then refuses.
     view = memoryview(chunk)
     while view:
-        view = view[os.write(handle, view) :]
+        view = view[file.write(view) :]
 
 
 def _sync(folder: int) -> None:

@@ -4,13 +4,14 @@ import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from adapters.folder.files import FileChanged, FileInfo, FilesUnavailable, once
-from adapters.folder.local import LocalFiles
+from adapters.folder.local import LocalFiles, _write_all
 
 
 @pytest.fixture
@@ -221,3 +222,14 @@ async def test_hub_and_dms_share_what_is_made_through_their_group(files: LocalFi
     await files.write("unit/out", "a", once(b"x"))
     assert stat.S_IMODE((out / "a").stat().st_mode) == 0o660
     assert stat.S_IMODE(out.stat().st_mode) == 0o2770
+
+
+def test_a_writer_that_wakes_up_after_its_file_was_closed_writes_into_no_other(tmp_path: Path) -> None:
+    file = FileIO(tmp_path / "slow", "wb")
+    number = file.fileno()
+    file.close()
+    with FileIO(tmp_path / "other", "wb") as other:
+        assert other.fileno() == number, "the number was given to the next"
+        with pytest.raises(ValueError, match="closed"):
+            _write_all(file, b"mat")
+    assert (tmp_path / "other").read_bytes() == b""
