@@ -2,7 +2,8 @@
 
 Three phases on one hub: idle, polling alone, and documents without and with polling. The cost of a poll is
 the processor time of the hub's process while it is polled, less what it uses idle, by the number of polls.
-Polls come as many systems make them that do not wait: each once a second, not all at the same moment.
+Polls come as many systems make them that do not wait: each once a second, not all at the same moment; over
+REST, or over the national exchange's client API, signed as its clients sign.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,10 +24,13 @@ import aiohttp
 import typer
 
 from adapters.simulator.client import HubClient
-from hub.bootstrap import open_registry
+from adapters.vxp.stamps import write_stamp
+from adapters.vxp.wire import signed_headers
+from hub.bootstrap import open_adapters, open_registry
 from hub.cli.bench import READY_S, RECIPIENT, SENDER, Rate, address_of, message, rate_of, started
 from hub.config import load_settings
 from hub.demo_data import binh_duong_csv
+from hub.domain.adapters import VXP
 from hub.domain.directory_csv import parse
 from hub.observability import logging
 
@@ -33,6 +39,22 @@ DOCUMENT_EVERY_S: Final = 0.2
 DOCUMENT_BYTES: Final = 50_000
 SETTLE_S: Final = 2.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Api(StrEnum):
+    """Through which API is polled."""
+
+    REST = "rest"
+    VXP = "vxp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """The poll of one system, the same bytes each time."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +73,12 @@ class Cost:
 def polling(
     systems: Annotated[int, typer.Option("--systems", min=1, help="Số phần mềm cùng hỏi hộp đến.")] = 200,
     seconds: Annotated[int, typer.Option("--seconds", min=3, help="Mỗi giai đoạn dài bao lâu, giây.")] = 15,
+    api: Annotated[Api, typer.Option("--api", help="Hỏi qua giao diện nào.")] = Api.REST,
 ) -> None:
     """Đo chi phí hỏi hộp đến trống và ảnh hưởng tới văn bản (measure polls of empty inboxes)."""
     logging.configure(level="error", form="console")
-    cost, alone, beside = asyncio.run(_bench(systems, seconds))
-    print(f"{systems} phần mềm, mỗi giây một lần hỏi / one poll a second each, {seconds} s")
+    cost, alone, beside = asyncio.run(_bench(systems, seconds, api))
+    print(f"{systems} phần mềm, mỗi giây một lần hỏi / one poll a second each, {seconds} s, {api.value}")
     print(f"hỏi hộp trống / empty poll: {cost.polls} lần, {cost.each_ms:.2f} ms CPU mỗi lần / each")
     for name, rate in (("không hỏi / without polls", alone), ("có hỏi / with polls", beside)):
         print(
@@ -64,10 +87,10 @@ def polling(
     print(f"p95 thay đổi / change of p95: {(beside.p95_ms / alone.p95_ms - 1) * 100:+.0f} %")
 
 
-async def _bench(systems: int, seconds: int) -> tuple[Cost, Rate, Rate]:
+async def _bench(systems: int, seconds: int, api: Api) -> tuple[Cost, Rate, Rate]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        sender, pollers = await _register(home, systems)
+        sender, pollers = await _register(home, systems, api)
         async with _serving(home) as (url, pid), aiohttp.ClientSession() as session:
             client = HubClient(session, url, sender)
             await asyncio.sleep(SETTLE_S)
@@ -87,13 +110,32 @@ async def _bench(systems: int, seconds: int) -> tuple[Cost, Rate, Rate]:
             return cost, alone, beside
 
 
-async def _register(home: Path, systems: int) -> tuple[str, list[str]]:
-    async with open_registry(load_settings(home=home)) as registry:
+async def _register(home: Path, systems: int, api: Api) -> tuple[str, list[Poll]]:
+    settings = load_settings(home=home)
+    async with open_registry(settings) as registry:
         await registry.replace_directory(parse(binh_duong_csv()).agencies)
         sender = await registry.add_system("bench-a", units=[SENDER])
         await registry.add_system("bench-b", units=[RECIPIENT])
         pollers = [await registry.add_system(f"bench-{n}") for n in range(systems)]
-        return sender.text, [made.text for made in pollers]
+    if api is Api.REST:
+        return sender.text, [rest_poll(made.text) for made in pollers]
+    async with open_adapters(settings) as adapters:
+        for made in pollers:
+            await adapters.put_secret(made.system.name, VXP, made.text.encode())
+    return sender.text, [vxp_poll(made.system.name, made.text) for made in pollers]
+
+
+def rest_poll(key: str) -> Poll:
+    """Return the poll of a system that speaks REST."""
+    return Poll(method="GET", path="/api/v1/inbox", headers=(("Authorization", f"Bearer {key}"),))
+
+
+def vxp_poll(name: str, secret: str) -> Poll:
+    """Return the poll of a system that speaks the national exchange's client API."""
+    stamp = write_stamp(datetime.now(UTC))
+    parameters = {"servicetype": "eDoc", "messagetype": "edoc"}
+    headers = signed_headers(parameters, system_id=name, secret=secret, timestamp=stamp)
+    return Poll(method="POST", path="/vxp/getReceivedEdocList", headers=headers)
 
 
 @asynccontextmanager
@@ -107,16 +149,15 @@ async def _serving(home: Path) -> AsyncIterator[tuple[str, int]]:
 
 
 @asynccontextmanager
-async def _polled(url: str, keys: list[str]) -> AsyncIterator[list[int]]:
+async def _polled(url: str, pollers: list[Poll]) -> AsyncIterator[list[int]]:
     """Poll for the length of the block; yields the count of answered polls, in a list of one."""
     polls = [0]
 
-    async def poll(session: aiohttp.ClientSession, place: int, key: str) -> None:
-        headers = {"Authorization": f"Bearer {key}"}
-        await asyncio.sleep(EVERY_S * place / len(keys))
+    async def poll(session: aiohttp.ClientSession, place: int, each: Poll) -> None:
+        await asyncio.sleep(EVERY_S * place / len(pollers))
         while True:
             due = time.monotonic() + EVERY_S
-            async with session.get(f"{url}/api/v1/inbox", headers=headers) as answer:
+            async with session.request(each.method, url + each.path, headers=each.headers) as answer:
                 await answer.read()
                 answer.raise_for_status()
             polls[0] += 1
@@ -124,7 +165,7 @@ async def _polled(url: str, keys: list[str]) -> AsyncIterator[list[int]]:
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(poll(session, place, key)) for place, key in enumerate(keys)]
+        tasks = [group.create_task(poll(session, place, each)) for place, each in enumerate(pollers)]
         yield polls
         for task in tasks:
             task.cancel()
