@@ -60,7 +60,7 @@ def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         wait = moment.replace(tzinfo=moment.tzinfo or UTC) - now
     return min(max(wait, timedelta(0)), RETRY_AFTER_MOST)

@@ -249,3 +249,8 @@ def test_the_receiver_in_the_guide_accepts_what_the_hub_signs_and_nothing_else()
     assert not check(headers, body + b" ", b"new")
     assert not check(headers | {"X-Delivery-Id": "other"}, body, b"new")
     assert not check(headers | {"X-Timestamp": str(now - 301)}, body, b"new")
+
+
+def test_a_retry_after_with_an_endless_zone_says_nothing() -> None:
+    said = "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"
+    assert retry_after(said, now=datetime(2026, 1, 1, tzinfo=UTC)) is None
