@@ -23,10 +23,15 @@ from hub.domain.problems import HubError
 from hub.domain.transport import ENDED_STATES, OPEN_STATES, TRANSITIONS, DeliveryState
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.services.access import Caller
-from tests.support.hub import PASSED, A, B, C, FakeVerifier, FaultyPool, HubUnderTest, hub_on
+from tests.support.exit_fake import FakePeer
+from tests.support.hub import ALONE, B_SECOND, PASSED, A, B, C, FakeVerifier, FaultyPool, HubUnderTest, hub_on
+from tests.support.push import pushed
 
 T = TypeVar("T")
 UNITS: Final = (A, B, C)
+# Systems that the hub hands over to; they never fetch.
+PUSHED: Final = (ALONE, B_SECOND)
+RECIPIENTS: Final = (*UNITS, *PUSHED)
 WIPED: Final = (
     *(
         "document",
@@ -38,7 +43,7 @@ WIPED: Final = (
         "outbox",
         "signature_report",
     ),
-    *("intake_key", "idempotency_key", "document_key", "evidence", "refusal"),
+    *("intake_key", "idempotency_key", "document_key", "evidence", "refusal", "peer"),
 )
 DRAIN_ROUNDS: Final = 400
 
@@ -94,7 +99,9 @@ class World:
         self._stack = AsyncExitStack()
         self.memory = Memory()
         self.seen: Counter[str] = Counter()
+        self.files = 0
         self.verifier = FakeVerifier()
+        self.peer = FakePeer()
         self._pools: list[FaultyPool] = []
         self._armed = False
         self.hub: HubUnderTest = self.run(self._open())
@@ -120,10 +127,12 @@ class World:
             return self._pools[-1]
 
         hub = await self._stack.enter_async_context(
-            hub_on(self._dsn, folder, verifier=self.verifier, watch=watch)
+            hub_on(self._dsn, folder, verifier=self.verifier, watch=watch, exits=[self.peer.kind()])
         )
         for unit in UNITS:
             await hub.system(unit, unit)
+        for unit in PUSHED:
+            await pushed(hub, unit, unit)
         return hub
 
     def begin(self) -> None:
@@ -131,6 +140,10 @@ class World:
         self.memory = Memory()
         self.verifier.verdict = PASSED
         self.verifier.before = lambda _name: None
+        self.peer.up = True
+        self.peer.answers.clear()
+        self.peer.taken.clear()
+        self.peer.parcels.clear()
         self.run(self._wipe())
 
     async def _wipe(self) -> None:
@@ -234,6 +247,10 @@ class World:
             await self.attempt(inbox.handed_over(self.caller(unit), delivery_id, token))
         return True
 
+    async def push(self) -> None:
+        """Hand over what is due to systems that are pushed to."""
+        await self.attempt(self.hub.push())
+
     async def rows(self) -> dict[UUID, DeliveryState]:
         """Every delivery with its state."""
         found = await self.hub.pool.fetch("SELECT id, state FROM delivery")
@@ -254,6 +271,8 @@ class World:
         """Let time pass and everybody do their work until nothing is open any more."""
         self.verifier.verdict = PASSED
         self.verifier.before = lambda _name: None
+        self.peer.up = True
+        self.peer.answers.clear()
         for sent in self.memory.sent:
             if sent.receipt is None and sent.refused is None:
                 await self.submit(sent)
@@ -267,6 +286,7 @@ class World:
             await self._release_held()
             for unit in UNITS:
                 await self._take_all(unit)
+            await self.push()
             await self.hub.later(minutes=20)
         raise AssertionError(f"{len(open_rows)} deliveries never ended")
 
@@ -287,12 +307,17 @@ class World:
         pool = self.hub.pool
         await self._judge_receipts()
         await self._judge_log()
+        # A unit may lose a delivery to another one and get it back: only one of them can be its.
         twice = await pool.fetch(
-            "SELECT document_id, unit_id FROM delivery GROUP BY 1, 2 HAVING count(*) > 1"
+            "SELECT document_id, unit_id FROM delivery WHERE state NOT IN ('redirected', 'withdrawn') "
+            "GROUP BY 1, 2 HAVING count(*) > 1"
         )
         assert not twice, "one document is delivered twice to one unit"
+        await self._judge_redirects()
+        await self._judge_peer()
         unproved = await pool.fetchval(
-            "SELECT count(*) FROM delivery d WHERE state IN ('undeliverable', 'withdrawn') AND NOT EXISTS "
+            "SELECT count(*) FROM delivery d "
+            "WHERE state IN ('undeliverable', 'withdrawn', 'redirected') AND NOT EXISTS "
             "(SELECT FROM evidence e WHERE e.delivery_id = d.id) AND kind = 'document'"
         )
         assert unproved == 0, "deliveries ended without evidence"
@@ -300,6 +325,25 @@ class World:
         assert await pool.fetchval("SELECT count(*) FROM outbox") == 0
         states = await self.rows()
         assert set(states.values()) <= ENDED_STATES
+
+    async def _judge_redirects(self) -> None:
+        """Whoever lost a delivery to another unit, that unit has one in its place, of the same document."""
+        lost = await self.hub.pool.fetchval(
+            "SELECT count(*) FROM delivery o WHERE o.state = 'redirected' AND NOT EXISTS ("
+            "SELECT FROM delivery n WHERE n.redirected_from = o.id AND n.document_id = o.document_id "
+            "AND n.unit_id <> o.unit_id)"
+        )
+        assert lost == 0, "a delivery was redirected to nobody"
+
+    async def _judge_peer(self) -> None:
+        """What a pushed system has confirmed it was given, whole, under the delivery's own id."""
+        bodies = {sent.body for sent in self.memory.sent}
+        taken = {UUID(each.delivery_id) for each in self.peer.taken}
+        assert all(each.body in bodies for each in self.peer.taken), "a pushed system got other bytes"
+        confirmed = await self.hub.column(
+            "SELECT id FROM delivery WHERE state = 'confirmed' AND unit_id = ANY($1)", list(PUSHED)
+        )
+        assert set(confirmed) <= taken, "a delivery is confirmed that its system never got"
 
     async def _judge_receipts(self) -> None:
         """Every receipt has its message, and every unit routed in it its delivery."""
