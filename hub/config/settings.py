@@ -15,8 +15,8 @@ from hub.config.exits import Push
 from hub.config.folders import Folders
 from hub.config.limits import Deadlines, Leases, Limits
 from hub.config.relay import Relay
-from hub.config.signing import Signing
 from hub.config.sandbox import Sandbox
+from hub.config.signing import Signing
 from hub.config.storage import S3
 from hub.config.trust import Revocation
 from hub.config.vxp import Vxp

@@ -125,7 +125,7 @@ class IntakeRepo(Protocol):
         deliveries: Sequence[DeliveryRecord],
         links: Sequence[DocumentLink] = (),
     ) -> None:
-        """Insert a document with its deliveries and links, set-based: one round trip whatever their number."""
+        """Insert a document with its deliveries and links, set-based: one round trip for any number."""
 
     async def refused(
         self,

@@ -38,7 +38,7 @@ class IntakeFloor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushRules:
-    """How deliveries are pushed: places per peer and node, back-off, breaker, and how long things may take."""
+    """How deliveries are pushed: places per peer and node, back-off, breaker, and time limits."""
 
     places: int = limits.PUSH_PLACES
     retry: RetryPolicy = DEFAULT_RETRY

@@ -80,9 +80,7 @@ class PgSystems:
         """Write a system's settings."""
         await self._connection.execute(UPDATE, *_values(system))
 
-    async def set_adapter(
-        self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]
-    ) -> None:
+    async def set_adapter(self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]) -> None:
         """Write a system's adapter with its settings."""
         await self._connection.execute(SET_ADAPTER, system_id, adapter, dict(settings))
 

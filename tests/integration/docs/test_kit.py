@@ -47,7 +47,7 @@ async def test_the_python_client_sends_receives_and_restores(hub: HubUnderTest, 
     about = receipt["receipt"]["receipt_id"]
     await asyncio.to_thread(kit.say, hub.url, b.key, about, "03", "2026-11-22T14:00:00+07:00")
     store.clear()
-    restored = (hub.url, b.key, "2020-01-01", store.__contains__, store.__setitem__)
+    restored: Any = (hub.url, b.key, "2020-01-01", store.__contains__, store.__setitem__)
     assert await asyncio.to_thread(kit.restore, *restored) == 1
     assert store == {delivery_id: body}
     assert await asyncio.to_thread(kit.restore, *restored) == 0

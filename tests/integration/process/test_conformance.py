@@ -10,10 +10,10 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from hub.bootstrap.sandbox import register_sandbox
-from hub.cli.conformance import FileSealer
 from hub.cli.conformance_self import rehearsal
 from hub.config import load_settings
 from hub.services.registry_errors import RegistryError
+from hub.storage.seal_keys import FileSealer
 from tests.support.hub import HubUnderTest, agency
 
 

@@ -87,8 +87,9 @@ async def test_an_order_that_cannot_be_carried_out_changes_nothing(
     before = [await hub.count(table) for table in ("system", "api_key")]
     with pytest.raises((RegistryError, OrderRefused)) as caught:
         await order(hub.registry)
-    assert caught.value.code == code
-    assert caught.value.vi
+    refused: Any = caught.value
+    assert refused.code == code
+    assert refused.vi
     assert [await hub.count(table) for table in ("system", "api_key")] == before
     assert await hub.column("SELECT unit_id FROM agency WHERE system_id IS NOT NULL") == [A]
 

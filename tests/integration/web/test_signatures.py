@@ -147,6 +147,6 @@ async def test_a_stored_report_has_three_forms(hub: HubUnderTest, a: Peer, b: Pe
     paper = await a.call("GET", url, headers={"Accept": "application/pdf"})
     assert paper.raw.startswith(b"%PDF")
     xml = await a.call("GET", url, headers={"Accept": "application/xml"})
-    assert etree.fromstring(xml.raw).tag.endswith("ValidationReport")
+    assert str(etree.fromstring(xml.raw).tag).endswith("ValidationReport")
     assert (await a.call("GET", url[:-1] + "7")).code == "document_unknown"
     assert not hub.spools()

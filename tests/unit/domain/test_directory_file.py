@@ -19,7 +19,7 @@ def test_utf8_is_read_with_and_without_its_mark() -> None:
         (TEXT.encode("utf-16"), "file_is_utf16"),
         (TEXT.encode("utf-16-le"), "file_is_utf16"),
         (TEXT.encode("utf-16-be"), "file_is_utf16"),
-(b"code,name,level\nA,S\xf5\xd2 N\xf4\xf2i v\xf9\xf2,unit\n", "file_not_utf8"),
+        (b"code,name,level\nA,S\xf5\xd2 N\xf4\xf2i v\xf9\xf2,unit\n", "file_not_utf8"),
         (b"PK\x03\x04rest of an xlsx", "file_is_workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file_is_workbook"),
         (b"a" * (FILE_MAX + 1), "file_too_large"),

@@ -102,7 +102,9 @@ def decision(
         SignatureFact(role=SignatureRole.ORGANISATION, verdict=Verdict.PASSED, bond=bond),
     )
     file = FileFact(name="b.pdf", place=place, verdict=Verdict.PASSED, signatures=signatures)
-    return AcceptancePolicy(require_main=frozenset(), on_other_signer=on_other_signer).evaluate([file]).decision
+    return (
+        AcceptancePolicy(require_main=frozenset(), on_other_signer=on_other_signer).evaluate([file]).decision
+    )
 
 
 def test_another_agencys_stamp_holds_the_document_and_never_passes_unseen() -> None:

@@ -30,9 +30,9 @@ def _claiming(pdf: bytes, part: int, *, as_attribute: bool = False) -> bytes:
         {generic.pdf_name("/Type"): generic.pdf_name("/Metadata")}, stream_data=f"<x {said}".encode()
     )
     writer.root[generic.pdf_name("/Metadata")] = writer.add_object(stream)
-    writer.update_root()  # type: ignore[no-untyped-call]
+    writer.update_root()
     out = io.BytesIO()
-    writer.write(out)  # type: ignore[no-untyped-call]
+    writer.write(out)
     return out.getvalue()
 
 

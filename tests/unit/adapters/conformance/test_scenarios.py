@@ -40,7 +40,8 @@ def sent(*to: str, status: int = 201, **fields: Any) -> Exchange:
     """A document that was accepted."""
     summary = Summary(to=to, document_id="000.00.02.H09,2026/11/22,1/SNV", business_type=0)
     answer = {"receipt": {"receipt_id": OTHER, "system": "QLVB"}}
-    return call("/api/v1/documents", status=status, **{"sent": summary, "answer": answer} | fields)
+    given: dict[str, Any] = {"sent": summary, "answer": answer} | fields
+    return call("/api/v1/documents", status=status, **given)
 
 
 def offer(delivery: str, kind: str, sender: str, code: str | None = None, *reasons: str) -> dict[str, Any]:
