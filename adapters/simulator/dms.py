@@ -16,7 +16,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from adapters.simulator.client import Fetched, HubClient, Json, Sent
-from adapters.simulator.letter import make_letter
 from schemas.edxml.model import (
     AttachmentInfo,
     Business,
@@ -32,7 +31,6 @@ from schemas.edxml.model import (
 )
 from schemas.edxml.write import write_document
 from signing.credentials import Credential
-from signing.pades import sign_letter
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 NEW = Business(doc_type=0, reason="Văn bản điện tử mới", paper=0)
@@ -124,6 +122,10 @@ class SimulatedDms:
         return f"{self.unit.code},{day:%Y/%m/%d},{number}/{self.unit.notation}"
 
     def _signed_pdf(self, letter: Letter, now: datetime) -> bytes:
+        # What draws is heavy: commands that only know the simulator must not pay for it.
+        from adapters.simulator.letter import make_letter  # noqa: PLC0415
+        from signing.pades import sign_letter  # noqa: PLC0415
+
         unit = self.unit
         assert self._person is not None, f"{unit.name} does not sign"
         assert self._organisation is not None, f"{unit.name} has no seal"

@@ -53,6 +53,7 @@ def test_limits_are_those_of_the_design() -> None:
         "disk_free_ratio": 0.05,
         "disk_free_bytes": 2048 * MIB,
         "verify_backlog": 20_000,
+        "verify_per_system": 3,
         "verify_backlog_age_s": 600,
         "long_poll_s": 25,
         "inbox_page": 100,

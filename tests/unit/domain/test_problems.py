@@ -46,7 +46,8 @@ STATUSES = {
     500: "internal_error blob_missing blob_damaged",
     503: (
         "storage_unavailable database_unavailable intake_busy backlog_full hub_stopping disk_low "
-        "verification_crashed verification_timed_out signing_key_unusable signing_unfinished signing_busy"
+        "verification_crashed verification_timed_out verification_busy signing_key_unusable "
+        "signing_unfinished signing_busy"
     ),
 }
 
