@@ -24,6 +24,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from signing import fonts
 from signing.errors import DocumentRefused
+from signing.pdfium_alone import alone
 from signing.report import Role
 
 BLUE, RED, BLACK = Color(0.05, 0.15, 0.65), Color(0.85, 0.07, 0.1), Color(0, 0, 0)
@@ -97,6 +98,7 @@ def beside_last_line(pdf: bytes, anchor: str) -> Place:
     )  # fmt: skip
 
 
+@alone
 def top_right(pdf: bytes, text: str) -> Place:
     """One line in the top right corner of page 1, as annexes and copies carry it."""
     with _opened(pdf) as document:
@@ -128,6 +130,7 @@ class _opened:  # noqa: N801 - a context manager that reads like a function
 _Box = tuple[float, float, float, float]
 
 
+@alone
 def _last_occurrence(pdf: bytes, words: str) -> tuple[int, _Box]:
     """Page and bounds of the last place where the words stand; in other capitals if nowhere as given."""
     prepared = fonts.prepared(words)
@@ -159,6 +162,7 @@ def _bounds(text: pypdfium2.PdfTextPage, start: int, end: int) -> _Box:
     )
 
 
+@alone
 def below_authority(pdf: bytes) -> Place:
     """Room for a hand signature below the last line that begins with an authority to sign (`TM.`, `KT.` …)
     and below the title under it.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import pypdfium2
 
+from signing.pdfium_alone import alone
 from signing.report import CertificateKind, Role, SignatureReport
 from signing.roles import INITIALS_WIDTH, LINE_HEIGHT, STAMP_SIDE
 
@@ -57,6 +58,7 @@ class _Page:
     written: dict[Rectangle, str]
 
 
+@alone
 def _read(data: bytes, fields: Mapping[int, Sequence[Rectangle]]) -> dict[int, _Page]:
     document = pypdfium2.PdfDocument(data)
     try:

@@ -11,9 +11,12 @@ from typing import Final
 
 import pypdfium2
 
+from signing.pdfium_alone import alone
+
 CHARACTERS_MOST: Final = 20_000
 
 
+@alone
 def first_page_lines(path: Path) -> tuple[str, ...]:
     """The non-empty lines of text on page 1."""
     try:

@@ -16,6 +16,7 @@ import pypdfium2
 from PIL import Image, ImageChops
 
 from signing.pdf_cover import blank, hides_ink
+from signing.pdfium_alone import alone
 
 SCALE, CLOSE_SCALE = 1.0, 2.0
 """Pixels per point: of the comparison, and of the closer look at what a picture may hide."""
@@ -55,6 +56,7 @@ class PageViewer:
         self._documents: dict[int, pypdfium2.PdfDocument] = {}
         self._images: dict[tuple[int, int, float], Image.Image] = {}
 
+    @alone
     def close(self) -> None:
         """Let go of PDFium's documents."""
         for document in self._documents.values():
@@ -62,11 +64,13 @@ class PageViewer:
         self._documents.clear()
         self._images.clear()
 
+    @alone
     def picture(self, end: int, number: int) -> Image.Image | None:
         """A page (from 1) of the revision that ends at `end`, in colour; None if there is no such page."""
         document = self._document(end)
         return self._drawn(document[number - 1]) if 0 < number <= len(document) else None
 
+    @alone
     def compare(
         self,
         end: int,

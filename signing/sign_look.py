@@ -26,6 +26,7 @@ from signing.appearance import (
 )
 from signing.errors import DocumentRefused, UsageError
 from signing.options import VerifyOptions
+from signing.pdfium_alone import alone
 from signing.report import Role
 from signing.roles import Look
 from signing.verify import verify_bytes
@@ -101,6 +102,7 @@ def _persons_place(pdf: bytes, anchor: str | None) -> Place:
     raise UsageError("no person's signature to stamp over", code="place_missing")
 
 
+@alone
 def _box(pdf: bytes, text: str) -> Place:
     wrong = UsageError(f"no place: {text!r}", code="place_wrong")
     try:
