@@ -38,23 +38,26 @@ RECIPIENT: Final = DEPARTMENT
 
 
 class Letters:
-    """Messages around one really signed PDF: a new number for each, no signing for each."""
+    """Messages around a really signed PDF of each sender: a new number for each, no signing for each."""
 
     def __init__(self, pki: DevPki) -> None:
-        unit = SENDER.unit
-        self._person = pki.issue_person(unit.signer, agency_name=unit.name, title=unit.signer_title)
-        self._organisation = pki.issue_organisation(unit.name)
         self._numbers = itertools.count(1)
+        self._dms: dict[str, SimulatedDms] = {}
+        self._pdfs: dict[str, bytes] = {}
+        nobody = cast(HubClient, None)  # writes, never calls
         with asyncio.Runner() as runner:
-            _, self._pdf = runner.run(self._dms(SENDER).compose(self._letter(), now=datetime.now(UTC)))
+            for role in SENDERS:
+                unit = role.unit
+                person = pki.issue_person(unit.signer, agency_name=unit.name, title=unit.signer_title)
+                dms = SimulatedDms(
+                    unit, nobody, person=person, organisation=pki.issue_organisation(unit.name)
+                )
+                _, pdf = runner.run(dms.compose(self._letter(), now=datetime.now(UTC)))
+                self._dms[role.key], self._pdfs[role.key] = dms, pdf
 
     def new(self, sender: Role = SENDER) -> bytes:
         """Return a message that was never sent before, from a sender to the recipient."""
-        return self._dms(sender).message(self._letter(), self._pdf, now=datetime.now(UTC))
-
-    def _dms(self, role: Role) -> SimulatedDms:
-        nobody = cast(HubClient, None)  # writes, never calls
-        return SimulatedDms(role.unit, nobody, person=self._person, organisation=self._organisation)
+        return self._dms[sender.key].message(self._letter(), self._pdfs[sender.key], now=datetime.now(UTC))
 
     def _letter(self) -> Letter:
         return Letter(
