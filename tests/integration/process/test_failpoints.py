@@ -95,7 +95,8 @@ async def the_document_is_whole(home: Home, body: bytes) -> None:
 
     await until(settled, within_s=10, what="no outbox, no task, no garbage")
     findings = await examine(load_settings(home=home.path, environment={}))
-    assert [f for f in findings if not f.ok] == []
+    # A test that moves the clock is told so.
+    assert [f for f in findings if not f.ok and f.code != "clock_shifted"] == []
 
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS)
