@@ -138,15 +138,15 @@ async def test_two_hubs_cannot_share_a_home(home: Home) -> None:
     ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0)], ids=["ctrl-c", "terminate"]
 )
 async def test_a_demo_that_is_stopped_leaves_nothing_running(
-    home: Home, number: signal.Signals, code: int
+    bare_home: Home, number: signal.Signals, code: int
 ) -> None:
-    program = Program("demo", "--port", "0", home=home.path)
+    program = Program("demo", "--port", "0", home=bare_home.path)
     try:
         await program.says("Dòng thời gian")
         await program.says("trục nhận văn bản")
         program.send_to_group(number)
         assert await program.ended(STOP_S) == code
-        await nothing_runs(home, program.pid)
+        await nothing_runs(bare_home, program.pid)
         assert "Đã dừng" in program.text
         assert "Traceback" not in program.text
     finally:
