@@ -45,6 +45,8 @@ class FolderDms:
     root: Path
     seen: list[Received] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    late: int = 0
+    """How many documents it reads next without an answer."""
 
     def incoming(self) -> list[Path]:
         """Documents that lie there whole, in order."""
@@ -64,7 +66,10 @@ class FolderDms:
             self.seen.append(
                 Received(delivery_id=note["delivery_id"], body=document.read_bytes(), facts=facts)
             )
-            document.with_suffix(".confirmed").touch()
+            if self.late:
+                self.late -= 1
+            else:
+                document.with_suffix(".confirmed").touch()
 
 
 class FolderCounterpart:
@@ -72,8 +77,7 @@ class FolderCounterpart:
 
     adapter = "folder"
     confirms = False
-    refuses = True
-    stalls = False
+    unanswered = "handed_over"
 
     def __init__(self, root: Path) -> None:
         self.dms = FolderDms(root)
@@ -104,6 +108,13 @@ class FolderCounterpart:
         await watch(self._hub)
         return self.dms.seen
 
+    async def refuse_next(self, reason: str) -> None:
+        """Write `.rejected` beside the next document."""
+        self.dms.reasons.append(reason)
+
+    async def stall_next(self) -> None:
+        """Read the next document and write no answer."""
+        self.dms.late += 1
 
 PATIENCE_S = 600
 

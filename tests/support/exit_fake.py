@@ -20,8 +20,7 @@ class FakePeer:
 
     adapter: str = "fake"
     confirms: bool = True
-    refuses: bool = True
-    stalls: bool = True
+    unanswered: str = "queued"
     groups: bool = False
     password: bytes = b"first"
     up: bool = True

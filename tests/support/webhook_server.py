@@ -30,8 +30,7 @@ class WebhookServer:
     changes: str = "hmac"
     adapter: str = "webhook"
     confirms: bool = True
-    refuses: bool = True
-    stalls: bool = True
+    unanswered: str = "queued"
     port: int = field(default_factory=free_port)
     hmac: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     taken: list[Received] = field(default_factory=list)

@@ -47,9 +47,7 @@ class TestFolder(ExitContract):
     @pytest.fixture
     async def counterpart(self, tmp_path: Path) -> FolderThere:
         (tmp_path / "folders").mkdir()
-        counterpart = FolderThere(tmp_path / "folders")
-        counterpart.refuses = False
-        return counterpart
+        return FolderThere(tmp_path / "folders")
 
 
 class SftpThere(FolderCounterpart):
@@ -96,7 +94,5 @@ class TestSftp(ExitContract):
         root.mkdir()
         server = SftpServer(root)
         await server.start()
-        counterpart = SftpThere(server)
-        counterpart.refuses = False
-        yield counterpart
+        yield SftpThere(server)
         await server.stop()
