@@ -116,6 +116,7 @@ class FolderCounterpart:
         """Read the next document and write no answer."""
         self.dms.late += 1
 
+
 PATIENCE_S = 600
 
 
