@@ -354,8 +354,8 @@ class SystemRepo(Protocol):
     async def set_adapter(self, system_id: UUID, adapter: str, settings: Sequence[tuple[str, str]]) -> None:
         """Write a system's adapter with its settings; open deliveries follow."""
 
-    async def key(self, key_id: str) -> KeyRecord | None:
-        """Return an API key with its system, or None."""
+    async def keys(self, key_ids: Collection[str]) -> tuple[KeyRecord, ...]:
+        """Return those of these API keys that there are, each with its system."""
 
     async def add_key(self, key_id: str, system_id: UUID, digest: bytes) -> None:
         """Add an API key."""
@@ -366,8 +366,8 @@ class SystemRepo(Protocol):
     async def keys_of(self, system_id: UUID) -> tuple[KeyRow, ...]:
         """Return all keys of a system, oldest first."""
 
-    async def note_use(self, key_id: str) -> None:
-        """Note that a key has just been used."""
+    async def note_use(self, key_ids: Collection[str]) -> None:
+        """Note that keys have just been used."""
 
     async def now(self) -> datetime:
         """Return the hub's time (`hub_now()`)."""

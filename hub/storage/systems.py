@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,20 +24,20 @@ UPDATE system SET name = $2, adapter = $3, dialects = $4, policy = $5, state = $
 WHERE id = $1
 """
 SET_ADAPTER = "UPDATE system SET adapter = $2, adapter_settings = $3 WHERE id = $1"
-KEY = f"""
+KEYS = f"""
 SELECT k.id AS key_id, k.digest, k.revoked_at IS NULL AND s.state = 'active' AS usable,
        hub_now() AS looked_at,
        coalesce(k.last_used_at < hub_now() - interval '10 minutes', true) AS use_unnoted,
        coalesce(k.expires_at < hub_now(), false) AS expired, {prefixed(SYSTEM_COLUMNS, "s", "s_")}
 FROM api_key k JOIN system s ON s.id = k.system_id
-WHERE k.id = $1
+WHERE k.id = ANY($1)
 """
 ADD_KEY = "INSERT INTO api_key (id, system_id, digest) VALUES ($1, $2, $3)"
 EXPIRE = """
 UPDATE api_key SET expires_at = least(coalesce(expires_at, 'infinity'), hub_now() + $3)
 WHERE system_id = $1 AND id <> $2 AND revoked_at IS NULL
 """
-NOTE_USE = "UPDATE api_key SET last_used_at = hub_now() WHERE id = $1"
+NOTE_USE = "UPDATE api_key SET last_used_at = hub_now() WHERE id = ANY($1)"
 NOW = "SELECT hub_now()"
 KEYS_OF = """
 SELECT k.id, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
@@ -84,24 +84,24 @@ class PgSystems:
         """Write a system's adapter with its settings."""
         await self._connection.execute(SET_ADAPTER, system_id, adapter, dict(settings))
 
-    async def key(self, key_id: str) -> KeyRecord | None:
-        """Return an API key with its system."""
-        row = await self._connection.fetchrow(KEY, key_id)
-        if row is None:
-            return None
-        return KeyRecord(
-            key_id=row["key_id"],
-            digest=row["digest"],
-            usable=row["usable"],
-            expired=row["expired"],
-            system=system(row, "s_"),
-            looked_at=row["looked_at"],
-            use_unnoted=row["use_unnoted"],
+    async def keys(self, key_ids: Collection[str]) -> tuple[KeyRecord, ...]:
+        """Return those of these API keys that there are, each with its system."""
+        return tuple(
+            KeyRecord(
+                key_id=row["key_id"],
+                digest=row["digest"],
+                usable=row["usable"],
+                expired=row["expired"],
+                system=system(row, "s_"),
+                looked_at=row["looked_at"],
+                use_unnoted=row["use_unnoted"],
+            )
+            for row in await self._connection.fetch(KEYS, list(key_ids))
         )
 
-    async def note_use(self, key_id: str) -> None:
-        """Note that a key has just been used."""
-        await self._connection.execute(NOTE_USE, key_id)
+    async def note_use(self, key_ids: Collection[str]) -> None:
+        """Note that keys have just been used."""
+        await self._connection.execute(NOTE_USE, list(key_ids))
 
     async def keys_of(self, system_id: UUID) -> tuple[KeyRow, ...]:
         """Return all keys of a system, oldest first."""

@@ -79,7 +79,7 @@ async def call(url: str, trusted: Path, peer: Peer, shown: Path | None = None) -
 
 async def forget_callers(hub: HubUnderTest) -> None:
     """As after the few seconds for which callers are remembered."""
-    hub.services.access._remembered.clear()
+    hub.services.access.forget()
     hub.services.access._hub_time = None
 
 
