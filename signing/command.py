@@ -46,15 +46,19 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     as_etsi: bool = False,
     pdf: Path | None = None,
     message_parts: MessageParts | None = None,
+    existed_by: datetime | None = None,
 ) -> int:
     """Verify, print, and say how it went; `online` lets authorities be asked over the network.
+
+    `existed_by` is a time by which the files are known to have existed: the caller's word, as by a receipt.
 
     `as_etsi` prints ETSI TS 119 102-2 XML, `pdf` writes the printable report: both of one file alone.
     """
     try:
         _refuse_combinations(files, as_json=as_json, as_etsi=as_etsi, pdf=pdf)
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
-        options = replace(options, message_parts=message_parts)
+        _refuse_without_zone(existed_by, "--existed-by")
+        options = replace(options, message_parts=message_parts, existed_by=existed_by)
         if online is not None:
             options = replace(options, online=OnlineSource(online))
     except SigningError as error:
@@ -121,14 +125,18 @@ def _options(
 ) -> VerifyOptions:
     if no_trust and trust is not None:
         raise UsageError("--trust and --no-trust exclude each other", code="options_conflict")
-    if at is not None and at.tzinfo is None:
-        raise UsageError("--at needs a time zone", code="time_without_zone")
+    _refuse_without_zone(at, "--at")
     for path in content:
         if not path.is_file():
             raise UsageError(f"no such file: {path}", code="content_missing")
     store = TrustStore.from_folder(trust) if trust is not None else None
     algorithms = load_policy(policy) if policy is not None else DEFAULT_ALGORITHMS
     return VerifyOptions(trust=store, no_trust=no_trust, at=at, content=tuple(content), algorithms=algorithms)
+
+
+def _refuse_without_zone(moment: datetime | None, option: str) -> None:
+    if moment is not None and moment.tzinfo is None:
+        raise UsageError(f"{option} needs a time zone", code="time_without_zone")
 
 
 def _print(report: FileReport, out: TextIO, *, show_personal: bool) -> None:

@@ -75,7 +75,7 @@ def judge_time_and_trust(
     moment = (options.at or options.now or datetime.now(UTC)).astimezone(UTC)
     checker = _checker(evidence, options)
     best_proof, source = _best_proof(judgement, evidence, options, moment, checker)
-    if best_proof is None and not evidence.proofs:
+    if not evidence.proofs:
         judgement.note(Code.TIMESTAMP_ABSENT)
     _compare_claims(judgement, evidence.claimed, best_proof or moment, signer)
     best = best_proof or evidence.claimed
@@ -152,8 +152,9 @@ def _best_proof(
             fetch=_fetch(options),
         )
         found = proven(evidence.proofs, moment, judgement, authorities)
-        if options.existed_by is not None:
-            found.append((options.existed_by.astimezone(UTC), TimeSource.RECEIPT))
+        if options.existed_by is not None and options.existed_by <= moment + TOLERANCE:
+            # Clocks differ a little; what came after the moment asked about proves nothing of it.
+            found.append((min(options.existed_by.astimezone(UTC), moment), TimeSource.RECEIPT))
     # Of equal times the signature's own timestamp is named.
     earliest = min(found, key=lambda e: (e[0], e[1] is not TimeSource.TIMESTAMP), default=None)
     return earliest if earliest is not None else (None, None)

@@ -20,7 +20,12 @@ PLACES_PER_WORKER = 4
 def make_verdicts(settings: Settings, workers: Workers, uow: UnitOfWork) -> Verdicts:
     """The workers with a memory; what trust says is looked at before each verdict."""
     stamp = TrustStamp(settings.trust_path)
-    rules = Rules(version=__version__, trust=stamp.text, online=settings.revocation.online)
+    rules = Rules(
+        version=__version__,
+        trust=stamp.text,
+        online=settings.revocation.online,
+        receipt_proves=settings.verify_receipt_proves,
+    )
     return Verdicts(workers, uow, rules)
 
 

@@ -28,6 +28,9 @@ class _Rows:
         del younger_than
         return None
 
+    async def received(self, _sha256: bytes) -> datetime | None:
+        return None
+
     async def keep(self, _sha256: bytes, _under: str, _report: bytes) -> None:
         return
 
@@ -44,8 +47,10 @@ class _Here:
     def __init__(self, options: VerifyOptions) -> None:
         self._options = options
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
-        del content
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
+        del content, existed_by
         return verify_file(path, name=name, options=self._options)
 
     async def first_page_lines(self, _path: Path) -> Sequence[str]:

@@ -43,6 +43,10 @@ def verify(
     ] = False,
     trust: Annotated[Path | None, typer.Option("--trust", help="Thư mục chứng thư CA tin cậy.")] = None,
     at: Annotated[str | None, typer.Option("--at", help="Kiểm tra tại thời điểm (RFC 3339).")] = None,
+    existed_by: Annotated[
+        str | None,
+        typer.Option("--existed-by", help="Tệp chắc chắn đã có từ lúc này, ví dụ theo biên nhận (RFC 3339)."),
+    ] = None,
     content: Annotated[list[Path] | None, typer.Option("--content", help="Tệp được ký rời.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Tệp chính sách.")] = None,
     online: Annotated[
@@ -59,7 +63,8 @@ def verify(
             as_json=as_json,
             no_trust=no_trust,
             trust=trust,
-            at=_moment(at),
+            at=_moment(at, "--at"),
+            existed_by=_moment(existed_by, "--existed-by"),
             content=content or [],
             policy=policy,
             show_personal=show_personal,
@@ -73,12 +78,14 @@ def verify(
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        print(f"lienthong verify: --at {text!r} không phải thời điểm RFC 3339 [bad_time]", file=sys.stderr)
+        print(
+            f"lienthong verify: {option} {text!r} không phải thời điểm RFC 3339 [bad_time]", file=sys.stderr
+        )
         raise typer.Exit(3) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

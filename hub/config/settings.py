@@ -89,6 +89,11 @@ class Settings(Group):
     verify_timeout_s: Seconds = Field(60, description="Longest verification of one file.")
     verify_document_s: Seconds = Field(300, description="Longest verification of all files of a document.")
     verify_memory_bytes: Count = Field(1 * GIB, description="Most memory of one verifying process.")
+    verify_receipt_proves: bool = Field(
+        default=True,
+        description="A document that the hub accepted is proof that its signatures existed by then: certificates "
+        "that expire or are revoked later do not undo them.",
+    )
     pool_size: int = Field(16, ge=2, le=500, description="Database connections of one node.")
     statement_timeout_s: Seconds = Field(5, description="Longest SQL statement of a pooled connection.")
     lock_timeout_s: Seconds = Field(2, description="Longest wait of a statement for a lock.")

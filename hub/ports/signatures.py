@@ -51,6 +51,9 @@ class VerdictRepo(Protocol):
     async def find(self, sha256: bytes, under: str, *, younger_than: timedelta) -> bytes | None:
         """Return the report that was kept, or None."""
 
+    async def received(self, sha256: bytes) -> datetime | None:
+        """Return when the first document that has these bytes, or is these bytes, was accepted; or None."""
+
     async def keep(self, sha256: bytes, under: str, report: bytes) -> None:
         """Keep a report in place of what was kept."""
 

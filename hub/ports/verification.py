@@ -48,9 +48,12 @@ class VerifierStopped(VerificationUnfinished):
 class Verifier(Protocol):
     """Something that verifies files."""
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
         """The report on the file at `path`, called `name` in it; `content` are files signed beside it.
 
+        `existed_by` is when the hub itself had these bytes: a proof that its signatures existed then.
         Raises `VerificationUnfinished`.
         """
         ...

@@ -58,10 +58,12 @@ class SignatureService:
         """Hold one of the caller's places; raises Refusal `system_busy` or `verification_busy`."""
         return self._slots.take(caller.system_id)
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
         """The report on a file. Raises HubError `hub_stopping` if the node goes down meanwhile."""
         try:
-            return await self._workers.verify(path, name=name, content=content)
+            return await self._workers.verify(path, name=name, content=content, existed_by=existed_by)
         except VerifierStopped:
             raise HubError("hub_stopping", retry_after=TRY_AGAIN_S) from None
         except VerificationUnfinished as error:
@@ -76,7 +78,8 @@ class SignatureService:
         if not found.document.body_kept:
             raise Refusal("document_unknown")
         async with unpacked(self._kit.blobs, found.document, self._limits) as files:
-            return tuple([await self.verify(file.path, name=file.safe_name) for file in files])
+            accepted = found.document.accepted_at
+            return tuple([await self.verify(f.path, name=f.safe_name, existed_by=accepted) for f in files])
 
     async def stored(self, caller: Caller, document_id: UUID, position: int) -> Stored:
         """The stored report of an attachment; raises Refusal `document_unknown`."""

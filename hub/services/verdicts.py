@@ -1,9 +1,14 @@
 """A file is judged once: verdicts that were given before, by what was judged and under what.
 
 A verdict is known again by the SHA-256 of the bytes, the rules (version of the hub and of the report's form),
-the trust folder and whether authorities are asked; for an hour, since what authorities say changes with time.
-First this node is asked, then the rows that nodes share, then a worker. What could not be finished, or only
-for want of an authority's answer, is not kept. The same bytes asked for twice at once are judged once.
+the trust folder, whether authorities are asked and since when the hub has had these bytes; for an hour, since
+what authorities say changes with time. First this node is asked, then the rows that nodes share, then a
+worker. What could not be finished, or only for want of an authority's answer, is not kept. The same bytes asked
+for twice at once are judged once.
+
+Since when: a document that the hub accepted on a day existed on that day, whatever becomes of its signers'
+certificates [EN 319 102-1 §5.6.2.3]. The earliest acceptance of the same bytes counts, whoever sent them; a
+file that was never accepted has no such proof. The time is the hub's own word: policy may leave it out.
 
 The digest is computed here, from the file itself, each time: nothing that a sender says decides which
 verdict it gets. A cache that fails is no cache: verification goes on without it.
@@ -51,11 +56,15 @@ class Workers(Verifier, PageReader, ReportPrinter, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Under what verdicts are given: the hub's version, who is trusted (asked each time), the network."""
+    """Under what verdicts are given: the hub's version, who is trusted (asked each time), the network.
+
+    `receipt_proves`: whether having been accepted by the hub proves that a signature existed by then.
+    """
 
     version: str
     trust: Callable[[], str]
     online: bool
+    receipt_proves: bool = True
 
     def text(self) -> str:
         """As the key of a verdict has it."""
@@ -76,19 +85,26 @@ class Verdicts:
         self._workers, self._uow, self._rules = workers, uow, rules
         self._held: OrderedDict[tuple[bytes, str], _Held] = OrderedDict()
         self._held_bytes = 0
+        self._since: OrderedDict[bytes, datetime] = OrderedDict()
         self._under_way: dict[tuple[bytes, str], tuple[asyncio.Lock, int]] = {}
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
-        """The report on a file, from memory where there is one. Raises `VerificationUnfinished`."""
-        digest = None if content else await _digest(path)
-        if digest is None:
-            return await self._workers.verify(path, name=name, content=content)
-        key = (digest, self._rules.text())
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
+        """The report on a file, from memory where there is one. Raises `VerificationUnfinished`.
+
+        `existed_by` is when the hub accepted this very copy, if it did; an earlier copy counts before it.
+        """
+        digest = await _digest(path)
+        since = await self._known_since(digest, existed_by)
+        if digest is None or content:
+            return await self._workers.verify(path, name=name, content=content, existed_by=since)
+        key = (digest, f"{self._rules.text()}/{since.isoformat() if since is not None else '-'}")
         async with self._one_at_a_time(key):
             known = self._remembered(key) or await self._stored(key)
             if known is not None:
                 return replace(known, file=name, elapsed_ms=0.0)
-            report = await self._workers.verify(path, name=name)
+            report = await self._workers.verify(path, name=name, existed_by=since)
             await self._keep(key, report)
             return report
 
@@ -106,6 +122,32 @@ class Verdicts:
         """Let go of what is remembered about these bytes: on this node; rows are the caller's to delete."""
         for key in [key for key in self._held if key[0] in digests]:
             self._drop(key)
+        for digest in digests:
+            self._since.pop(digest, None)
+
+    async def _known_since(self, digest: bytes | None, accepted: datetime | None) -> datetime | None:
+        """The earliest time at which the hub is known to have had these bytes."""
+        if digest is None or not self._rules.receipt_proves:
+            return None
+        # Remembered before its verdict is written: copies that come together are judged once.
+        if digest not in self._since and (stored := await self._received(digest)) is not None:
+            accepted = min(stored, accepted or stored)
+        times = [each for each in (self._since.get(digest), accepted) if each is not None]
+        if not times:
+            return None
+        self._since[digest] = min(times)
+        self._since.move_to_end(digest)
+        if len(self._since) > HELD_MOST:
+            self._since.popitem(last=False)
+        return self._since[digest]
+
+    async def _received(self, digest: bytes) -> datetime | None:
+        try:
+            async with self._uow.read() as query:
+                return await query.verdicts.received(digest)
+        except DatabaseUnavailable as error:
+            log.warning("receipt_not_read", error=type(error).__name__)
+            return None
 
     def _remembered(self, key: tuple[bytes, str]) -> FileReport | None:
         held = self._held.get(key)

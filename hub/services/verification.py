@@ -189,7 +189,7 @@ class VerificationService:
         try:
             async with unpacked(self._blobs, document, self._limits) as files:
                 for file in files:
-                    reports.append(await self._verify(task, file, ends))
+                    reports.append(await self._verify(task, document, file, ends))
                     if file.media_type == PDF and not secret:
                         lines = await self._first_page(file)
                         page_unread = page_unread or lines is None
@@ -206,7 +206,9 @@ class VerificationService:
         )
         return _Findings(files=examined, reports=tuple(reports), secret=secret, page_unread=page_unread)
 
-    async def _verify(self, task: Task, file: AttachmentFile, ends: float) -> FileReport:
+    async def _verify(
+        self, task: Task, document: DocumentRecord, file: AttachmentFile, ends: float
+    ) -> FileReport:
         code = Code.VERIFICATION_CRASHED
         for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
             left = ends - time.monotonic()
@@ -216,7 +218,9 @@ class VerificationService:
                 break
             try:
                 async with asyncio.timeout(left):
-                    return await self._verifier.verify(file.path, name=file.safe_name)
+                    return await self._verifier.verify(
+                        file.path, name=file.safe_name, existed_by=document.accepted_at
+                    )
             except TimeoutError:
                 code = Code.VERIFICATION_TIMED_OUT
             except (VerificationCrashed, VerificationTimedOut) as error:

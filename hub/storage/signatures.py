@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from asyncpg import Record
 
@@ -45,6 +45,13 @@ ORDER BY changed_at DESC, unit_id, fingerprint LIMIT $3
 FIND = """
 SELECT report FROM signature_verdict
 WHERE sha256 = $1 AND under = $2 AND made_at > hub_now() - $3::interval
+"""
+# Ids of documents are in the order of their acceptance: the first row is the earliest.
+RECEIVED = """
+SELECT least(
+    (SELECT d.accepted_at FROM signature_report r JOIN document d ON d.id = r.document_id
+     WHERE r.sha256 = $1 ORDER BY r.document_id LIMIT 1),
+    (SELECT min(k.accepted_at) FROM document_key k WHERE k.sha256 = $1))
 """
 KEEP = """
 INSERT INTO signature_verdict (sha256, under, report) VALUES ($1, $2, $3)
@@ -144,6 +151,11 @@ class PgVerdicts:
     async def find(self, sha256: bytes, under: str, *, younger_than: timedelta) -> bytes | None:
         """Return the report that was kept, or None."""
         found: bytes | None = await self._connection.fetchval(FIND, sha256, under, younger_than)
+        return found
+
+    async def received(self, sha256: bytes) -> datetime | None:
+        """Return when these bytes were first accepted."""
+        found: datetime | None = await self._connection.fetchval(RECEIVED, sha256)
         return found
 
     async def keep(self, sha256: bytes, under: str, report: bytes) -> None:

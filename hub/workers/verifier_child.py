@@ -54,7 +54,11 @@ class Desk:
     def _options(self, job: VerifyJob) -> VerifyOptions:
         store = self._trust.store() if self._trust is not None else None
         return VerifyOptions(
-            trust=store, online=self._online, content=job.content, message_parts=message_parts
+            trust=store,
+            online=self._online,
+            content=job.content,
+            existed_by=job.existed_by,
+            message_parts=message_parts,
         )
 
 

@@ -155,9 +155,12 @@ class VerifierPool:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
         """The report on one file; waits for a free worker, then at most the time limit."""
-        answer = await self._do(VerifyJob(path=path, name=name, content=tuple(content)))
+        job = VerifyJob(path=path, name=name, content=tuple(content), existed_by=existed_by)
+        answer = await self._do(job)
         if not isinstance(answer, FileReport):
             raise VerificationCrashed
         return answer

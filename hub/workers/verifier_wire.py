@@ -38,11 +38,12 @@ class WireBroken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyJob:
-    """Verify a file; `content` are files signed beside it."""
+    """Verify a file; `content` are files signed beside it, `existed_by` is when the hub had it."""
 
     path: Path
     name: str
     content: tuple[Path, ...] = ()
+    existed_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +30,7 @@ from adapters.vxp.poller import Poller
 from hub import bootstrap
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.exits import Pushing
+from hub.bootstrap.signatures import make_verdicts
 from hub.config import Limits, Settings, load_settings
 from hub.config.storage import S3
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level, Succession, UnitState
@@ -135,7 +136,9 @@ class FakeVerifier:
     during: Callable[[], Any] | None = None
     seen: list[tuple[str, bytes]] = field(default_factory=list)
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
         """Return the set verdict and note what was to be verified."""
         self.seen.append((name, path.read_bytes()))
         self.before(name)
@@ -390,8 +393,12 @@ async def hub_on(
     s3: S3 | None = None,
     exits: Sequence[ExitKind] = (),
     more: dict[str, Any] | None = None,
+    remembers: bool = False,
 ) -> AsyncIterator[HubUnderTest]:
-    """Put a hub together as the product does, serve it, and take it down again; `more` are other settings."""
+    """Put a hub together as the product does, serve it, and take it down again; `more` are other settings.
+
+    With `remembers` verdicts are kept and shared, as a node does it.
+    """
     plenty = {"intake_per_system": 64, "intake_per_node": 64, "disk_free_ratio": 0, "disk_free_bytes": 0}
     plenty |= limits or {}
     settings: Settings = load_settings(
@@ -412,6 +419,8 @@ async def hub_on(
         bell = Bell()
         uow = PgUnitOfWork(watch(pool) if watch else pool, on_commit=bell.ring)
         chosen: Any = verifier or FakeVerifier()
+        if remembers:
+            chosen = make_verdicts(settings, chosen, uow)
         if exits:
             kinds = collect(exits)
             patch = stack.enter_context(pytest.MonkeyPatch.context())

@@ -51,7 +51,8 @@ async def test_a_form_brings_the_file_its_name_and_what_it_signs(hub: HubUnderTe
     seen: list[list[str]] = []
     kept = hub.verifier.verify
 
-    async def look(path: Any, *, name: str, content: Any = ()) -> Any:
+    async def look(path: Any, *, name: str, content: Any = (), existed_by: Any = None) -> Any:
+        assert existed_by is None
         seen.append([name, *(p.name + ":" + p.read_text() for p in content)])
         return await kept(path, name=name)
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,15 @@ class Workers:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.since: list[datetime | None] = []
         self.change: Any = lambda report: report
 
-    async def verify(self, path: Path, *, name: str, content: Sequence[Path] = ()) -> FileReport:
+    async def verify(
+        self, path: Path, *, name: str, content: Sequence[Path] = (), existed_by: datetime | None = None
+    ) -> FileReport:
         del content
         self.asked.append(name)
+        self.since.append(existed_by)
         await asyncio.sleep(0)
         data = await asyncio.to_thread(path.read_bytes)
         made = FileReport(
@@ -53,11 +57,16 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[bytes, str], bytes] = {}
+        self.accepted: datetime | None = None
         self.away = False
 
     async def find(self, sha256: bytes, under: str, *, younger_than: timedelta) -> bytes | None:
         assert younger_than
         return self.rows.get((sha256, under))
+
+    async def received(self, sha256: bytes) -> datetime | None:
+        assert sha256
+        return self.accepted
 
     async def keep(self, sha256: bytes, under: str, report: bytes) -> None:
         self.rows[sha256, under] = report
@@ -180,3 +189,53 @@ async def test_memory_has_its_bounds(stage: Stage, monkeypatch: pytest.MonkeyPat
         stage.path.write_bytes(f"%PDF {n}".encode())
         await stage.ask()
     assert len(stage.node._held) == 2
+
+
+MONDAY, TUESDAY = datetime(2026, 3, 2, 8, tzinfo=UTC), datetime(2026, 3, 3, 8, tzinfo=UTC)
+
+
+async def test_a_file_that_the_hub_never_accepted_has_no_proof_of_its_time(stage: Stage) -> None:
+    await stage.ask()
+    assert stage.workers.since == [None]
+
+
+async def test_the_acceptance_of_this_copy_is_a_proof(stage: Stage) -> None:
+    await stage.node.verify(stage.path, name="a", existed_by=MONDAY)
+    assert stage.workers.since == [MONDAY]
+
+
+@pytest.mark.parametrize("copy", [None, TUESDAY], ids=["brought by somebody", "accepted again"])
+async def test_the_earliest_acceptance_of_the_same_bytes_counts(stage: Stage, copy: datetime | None) -> None:
+    stage.rows.accepted = MONDAY
+    await stage.node.verify(stage.path, name="a", existed_by=copy)
+    assert stage.workers.since == [MONDAY]
+
+
+async def test_a_verdict_without_the_proof_is_not_given_where_there_is_one(stage: Stage) -> None:
+    await stage.ask()
+    await stage.node.verify(stage.path, name="a", existed_by=MONDAY)
+    assert stage.workers.since == [None, MONDAY]
+
+
+async def test_copies_that_come_together_are_judged_once(stage: Stage) -> None:
+    times = [MONDAY + timedelta(seconds=n) for n in range(20)]
+    await asyncio.gather(*(stage.node.verify(stage.path, name="a", existed_by=each) for each in times))
+    assert stage.workers.since == [MONDAY]
+
+
+async def test_a_signature_file_with_its_data_beside_it_has_the_proof_too(stage: Stage) -> None:
+    await stage.node.verify(stage.path, name="a", content=(stage.path,), existed_by=MONDAY)
+    assert stage.workers.since == [MONDAY]
+
+
+async def test_policy_may_leave_the_proof_out(stage: Stage) -> None:
+    stage.rows.accepted = MONDAY
+    rules = Rules(version="1", trust=lambda: "t1", online=False, receipt_proves=False)
+    await Verdicts(stage.workers, stage.rows, rules).verify(stage.path, name="a", existed_by=MONDAY)  # type: ignore[arg-type]
+    assert stage.workers.since == [None]
+
+
+async def test_without_a_database_the_copys_own_acceptance_still_counts(stage: Stage) -> None:
+    stage.rows.away = True
+    await stage.node.verify(stage.path, name="a", existed_by=TUESDAY)
+    assert stage.workers.since == [TUESDAY]

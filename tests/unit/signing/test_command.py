@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,8 @@ def test_options_that_cannot_be_met_are_usage_errors(files: dict[str, Path], cho
 
 def test_no_file_at_all_is_a_usage_error() -> None:
     assert _run([])[0] == 3
+
+
+def test_a_time_by_which_the_file_existed_needs_its_zone(files: dict[str, Path]) -> None:
+    code, _, err = _run([files["good.pdf"]], existed_by=datetime(2026, 1, 1))  # noqa: DTZ001
+    assert (code, "--existed-by needs a time zone" in err) == (3, True)
