@@ -7,17 +7,13 @@ from aiohttp import web
 from adapters.bkav.operations import FRAME, Mail, Organizations
 from adapters.bkav.server import BkavServer, OperationName, Paths
 from adapters.packed_lists import PackedLists
-from hub.bootstrap.vxp import transfers_of
+from hub.bootstrap.entrances import hang, packages_of, transfers_of
 from hub.config import Settings
 from hub.domain.adapters import BKAV
 from hub.services.kit import Kit
-from hub.services.nothing_new import NothingNew
-from hub.services.packages import PackageService
 from hub.services.shared_secrets import SharedSecrets
 from hub.storage.secret_box import FileSecretBox
-from hub.web import body
 from hub.web.keys import Services
-from hub.web.protocol import HEAD_ANSWERERS
 
 
 def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Services) -> None:
@@ -29,10 +25,7 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
     if not settings.bkav.enabled:
         return
     server = make_server(settings, kit, services)
-    paths = Paths(settings.bkav.base_path)
-    for pattern in paths.routes():
-        app.router.add_route("*", pattern, server.handle, expect_handler=body.hold_back)
-    app[HEAD_ANSWERERS] = [*app.get(HEAD_ANSWERERS, []), paths.answer]
+    hang(app, Paths(settings.bkav.base_path), server.handle)
 
 
 def make_server(settings: Settings, kit: Kit, services: Services) -> BkavServer:
@@ -42,7 +35,7 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> BkavServer:
         uow=kit.uow,
         inbox=services.inbox,
         replay=services.replay,
-        nothing_new=NothingNew(services.wakeups),
+        nothing_new=NothingNew(kit.uow, services.wakeups),
     )
     mail = Mail(packages=packages, intake=services.intake, transfers=transfers)
     lists = PackedLists(uow=kit.uow, directory=services.directory, frame=FRAME, hub_code=settings.hub_code)

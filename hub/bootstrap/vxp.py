@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
-from adapters.entrance import Transfers
 from adapters.vxp.operations import OperationName
 from adapters.vxp.server import Paths, VxpServer
 from adapters.vxp.server_agencies import AgencyOperations
 from adapters.vxp.server_directory import DirectoryLists
 from adapters.vxp.server_mail import MailOperations
 from adapters.vxp.server_send import SendOperation
+from hub.bootstrap.entrances import hang, packages_of, transfers_of
 from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
 from hub.domain.adapters import VXP
 from hub.services.directory_admin import DirectoryAdmin
 from hub.services.kit import Kit
-from hub.services.nothing_new import NothingNew
-from hub.services.packages import PackageService
 from hub.services.shared_secrets import SharedSecrets
 from hub.services.sub_agencies import SubAgencies
 from hub.storage.secret_box import FileSecretBox
-from hub.web import body
 from hub.web.keys import Services
-from hub.web.protocol import HEAD_ANSWERERS, HeadAnswerer
 
 
 def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Services) -> None:
@@ -37,11 +31,7 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
     if not settings.vxp.enabled:
         return
     server = make_server(settings, kit, services)
-    paths = Paths(settings.vxp.base_path)
-    for pattern in paths.routes():
-        app.router.add_route("*", pattern, server.handle, expect_handler=body.hold_back)
-    answerers: list[HeadAnswerer] = [paths.answer]
-    app[HEAD_ANSWERERS] = answerers
+    hang(app, Paths(settings.vxp.base_path), server.handle)
 
 
 def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
@@ -51,7 +41,7 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
         uow=kit.uow,
         inbox=services.inbox,
         replay=services.replay,
-        nothing_new=NothingNew(services.wakeups),
+        nothing_new=NothingNew(kit.uow, services.wakeups),
     )
     mail = MailOperations(packages, transfers)
     send = SendOperation(
@@ -89,19 +79,3 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
         },
     )
 
-
-def transfers_of(services: Services) -> Transfers:
-    """Return how bodies come in at the HTTP entrance."""
-
-    def stream(request: web.Request) -> AsyncIterator[bytes]:
-        return body.stream(request, services.rules.transfer)
-
-    def refuse_declared_size(request: web.Request) -> None:
-        body.refuse_declared_size(request, services.max_body_bytes)
-
-    return Transfers(
-        stream=stream,
-        must_close=body.is_held_back,
-        refuse_declared_size=refuse_declared_size,
-        peer_of=services.peers.read,
-    )

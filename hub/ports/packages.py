@@ -6,6 +6,7 @@ refuse it, whether or not somebody has fetched it in the meantime.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -67,6 +68,9 @@ class PackageRepo(Protocol):
 
     async def count(self, system_id: UUID, kind: MessageKind, *, limit: int) -> int:
         """Return how many that are, counted up to `limit`."""
+
+    async def systems_with_open(self, system_ids: Collection[UUID]) -> set[UUID]:
+        """Return those systems that have anything waiting or under way, whether they may see it or not."""
 
     async def sent(
         self, system_id: UUID, kind: MessageKind, *, period: Period, limit: int

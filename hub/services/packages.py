@@ -18,6 +18,7 @@ least once handed over, exactly once confirmed.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -31,6 +32,7 @@ from hub.ports.packages import PackageRow, Period, SentRow
 from hub.ports.records import DeliveryRecord
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services.access import Caller
+from hub.services.call_rates import CallRates
 from hub.services.inbox import Content, InboxService
 from hub.services.nothing_new import NothingNew
 from hub.services.replay import ReplayService
@@ -71,12 +73,19 @@ class PackageService:
     """Lists, fetches and answers packages for a system."""
 
     def __init__(
-        self, *, uow: UnitOfWork, inbox: InboxService, replay: ReplayService, nothing_new: NothingNew
+        self,
+        *,
+        uow: UnitOfWork,
+        inbox: InboxService,
+        replay: ReplayService,
+        nothing_new: NothingNew,
+        rates: CallRates,
     ) -> None:
         self._uow = uow
         self._inbox = inbox
         self._replay = replay
         self._nothing_new = nothing_new
+        self._rates = rates
 
     async def waiting(
         self, caller: Caller, kind: MessageKind, *, unit_id: str | None = None
@@ -86,24 +95,24 @@ class PackageService:
         That there is nothing is known without the database most of the time.
         """
         name = kind if unit_id is None else (kind, unit_id)
-        if self._nothing_new.is_empty(caller.system_id, name):
+        if await self._nothing_new.is_empty(caller.system_id, name):
             return ()
-        self._nothing_new.begin(caller.system_id)
+        begun = self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
             found = await query.packages.waiting(caller.system_id, kind, limit=LISTED_MOST, unit_id=unit_id)
         if not found:
-            self._nothing_new.found_empty(caller.system_id, name)
+            self._nothing_new.found_empty(caller.system_id, name, begun)
         return found
 
     async def count(self, caller: Caller, kind: MessageKind) -> int:
         """Return how many packages of the caller wait; counts at most `COUNTED_MOST`."""
-        if self._nothing_new.is_empty(caller.system_id, kind):
+        if await self._nothing_new.is_empty(caller.system_id, kind):
             return 0
-        self._nothing_new.begin(caller.system_id)
+        begun = self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
             number = await query.packages.count(caller.system_id, kind, limit=COUNTED_MOST)
         if not number:
-            self._nothing_new.found_empty(caller.system_id, kind)
+            self._nothing_new.found_empty(caller.system_id, kind, begun)
         return number
 
     async def sent(
@@ -176,6 +185,19 @@ class PackageService:
             # Its lease ran out: who fetched it may still say that it cannot be read.
             token = await self._lease(caller, package_id)
         return await self._inbox.reject(caller, package_id, token, reason.strip() or DEFAULT_REASON)
+
+    def _nothing_for(self, caller: Caller, name: Hashable) -> bool:
+        # A poll in vain takes from the same bucket at every entrance: no dialect is a way around it.
+        self._rates.before_poll(caller.system_id)
+        if self._nothing_new.is_empty(caller.system_id, name):
+            self._rates.polled_in_vain(caller.system_id)
+            return True
+        self._nothing_new.begin(caller.system_id)
+        return False
+
+    def _found_nothing(self, caller: Caller, name: Hashable) -> None:
+        self._nothing_new.found_empty(caller.system_id, name)
+        self._rates.polled_in_vain(caller.system_id)
 
     async def _get(self, caller: Caller, package_id: UUID) -> DeliveryRecord:
         async with self._uow.read() as query:

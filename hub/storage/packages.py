@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +36,10 @@ WHERE {_VISIBLE} AND ($4::text IS NULL OR d.unit_id = $4)
 ORDER BY d.lane = 'urgent' DESC, d.id LIMIT $3
 """
 COUNT: Final = f"SELECT count(*) FROM (SELECT FROM delivery d WHERE {_VISIBLE} LIMIT $3) AS counted"
+WITH_OPEN: Final = f"""
+SELECT s FROM unnest($1::uuid[]) AS s
+WHERE EXISTS (SELECT FROM delivery d WHERE d.system_id = s AND d.state IN {OPEN})
+"""
 # Recipients that could not be reached have no delivery: the receipt names them.
 SENT: Final = """
 WITH newest AS (
@@ -101,6 +106,10 @@ class PgPackages:
         """Return how many packages wait."""
         number: int = await self._connection.fetchval(COUNT, system_id, kind.value, limit)
         return number
+
+    async def systems_with_open(self, system_ids: Collection[UUID]) -> set[UUID]:
+        """Return those systems that have anything waiting or under way."""
+        return {row["s"] for row in await self._connection.fetch(WITH_OPEN, list(system_ids))}
 
     async def sent(
         self, system_id: UUID, kind: MessageKind, *, period: Period, limit: int

@@ -35,7 +35,7 @@ async def pushing(database_url: str, tmp_path: Path, partner: FakePeer) -> Async
 
 def with_key(hub: HubUnderTest, peer: Peer, key: str) -> Peer:
     """The same system with another key."""
-    hub.services.access._remembered.clear()
+    hub.services.access.forget()
     return hub.peer(peer.name, key, peer.caller)
 
 
@@ -58,7 +58,7 @@ async def test_pain_10_both_api_keys_work_for_a_week_then_the_new_one_alone(
     renewed = with_key(hub, b, (await hub.registry.new_key("DMS B")).text)
     assert (await b.inbox(), await renewed.inbox()) == ([], [])
     await hub.later(days=8)
-    hub.services.access._remembered.clear()
+    hub.services.access.forget()
     assert (await b.call("GET", "/api/v1/inbox")).code == "key_expired"
     assert await renewed.inbox() == []
 

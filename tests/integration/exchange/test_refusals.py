@@ -258,9 +258,9 @@ async def test_an_old_key_works_beside_the_new_one_until_its_grace_is_over(hub: 
     old = await hub.system("DMS A", A)
     made = await hub.registry.new_key("DMS A")
     new = hub.peer("DMS A again", made.text, old.caller)
-    hub.services.access._remembered.clear()
+    hub.services.access.forget()
     assert await old.inbox() == await new.inbox() == []
-    hub.services.access._remembered.clear()
+    hub.services.access.forget()
     await hub.later(seconds=API_KEY_GRACE.total_seconds() + 1)
     assert (await old.call("GET", "/api/v1/inbox")).code == "key_expired"
     assert await new.inbox() == []
