@@ -31,12 +31,7 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
 def make_server(settings: Settings, kit: Kit, services: Services) -> BkavServer:
     """Put the server side together."""
     transfers = transfers_of(services)
-    packages = PackageService(
-        uow=kit.uow,
-        inbox=services.inbox,
-        replay=services.replay,
-        nothing_new=NothingNew(kit.uow, services.wakeups),
-    )
+    packages = packages_of(kit, services)
     mail = Mail(packages=packages, intake=services.intake, transfers=transfers)
     lists = PackedLists(uow=kit.uow, directory=services.directory, frame=FRAME, hub_code=settings.hub_code)
     others = Organizations(packages=packages, directory=services.directory, lists=lists, transfers=transfers)

@@ -37,13 +37,7 @@ def hang_in(app: web.Application, settings: Settings, kit: Kit, services: Servic
 def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
     """Put the server side together."""
     transfers = transfers_of(services)
-    packages = PackageService(
-        uow=kit.uow,
-        inbox=services.inbox,
-        replay=services.replay,
-        nothing_new=NothingNew(kit.uow, services.wakeups),
-    )
-    mail = MailOperations(packages, transfers)
+    mail = MailOperations(packages_of(kit, services), transfers)
     send = SendOperation(
         uow=kit.uow, intake=services.intake, directory=services.directory, transfers=transfers
     )
@@ -78,4 +72,3 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
             OperationName.DELETE_AGENCY: agencies.delete,
         },
     )
-

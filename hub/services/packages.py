@@ -93,26 +93,31 @@ class PackageService:
         """Return what the caller has not confirmed yet, at most `LISTED_MOST`, urgent first.
 
         That there is nothing is known without the database most of the time.
+
+        Raises:
+            Refusal: `rate_limited` for who asks in vain over and over: never an empty list instead.
         """
         name = kind if unit_id is None else (kind, unit_id)
-        if await self._nothing_new.is_empty(caller.system_id, name):
+        if await self._nothing_for(caller, name):
             return ()
         begun = self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
             found = await query.packages.waiting(caller.system_id, kind, limit=LISTED_MOST, unit_id=unit_id)
         if not found:
             self._nothing_new.found_empty(caller.system_id, name, begun)
+            self._rates.polled_in_vain(caller.system_id)
         return found
 
     async def count(self, caller: Caller, kind: MessageKind) -> int:
-        """Return how many packages of the caller wait; counts at most `COUNTED_MOST`."""
-        if await self._nothing_new.is_empty(caller.system_id, kind):
+        """Return how many packages of the caller wait, at most `COUNTED_MOST`; raises as `waiting`."""
+        if await self._nothing_for(caller, kind):
             return 0
         begun = self._nothing_new.begin(caller.system_id)
         async with self._uow.read() as query:
             number = await query.packages.count(caller.system_id, kind, limit=COUNTED_MOST)
         if not number:
             self._nothing_new.found_empty(caller.system_id, kind, begun)
+            self._rates.polled_in_vain(caller.system_id)
         return number
 
     async def sent(
@@ -186,18 +191,13 @@ class PackageService:
             token = await self._lease(caller, package_id)
         return await self._inbox.reject(caller, package_id, token, reason.strip() or DEFAULT_REASON)
 
-    def _nothing_for(self, caller: Caller, name: Hashable) -> bool:
+    async def _nothing_for(self, caller: Caller, name: Hashable) -> bool:
         # A poll in vain takes from the same bucket at every entrance: no dialect is a way around it.
         self._rates.before_poll(caller.system_id)
-        if self._nothing_new.is_empty(caller.system_id, name):
+        nothing = await self._nothing_new.is_empty(caller.system_id, name)
+        if nothing:
             self._rates.polled_in_vain(caller.system_id)
-            return True
-        self._nothing_new.begin(caller.system_id)
-        return False
-
-    def _found_nothing(self, caller: Caller, name: Hashable) -> None:
-        self._nothing_new.found_empty(caller.system_id, name)
-        self._rates.polled_in_vain(caller.system_id)
+        return nothing
 
     async def _get(self, caller: Caller, package_id: UUID) -> DeliveryRecord:
         async with self._uow.read() as query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -325,6 +326,25 @@ async def test_calls_over_the_limit_are_refused_and_never_an_empty_list(served: 
     assert "data" not in replies[-1].json
     assert int(replies[-1].headers["retry-after"]) >= 1
     refused(replies[-1], "20")
+
+
+async def test_a_client_that_asks_in_vain_without_end_is_told_to_wait_at_every_entrance(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_secrets, "REMEMBERED_S", 0.0)
+    async with serve(database_url, tmp_path, limits={"empty_polls_per_minute": 12}) as served:
+        _, a = await served.connect("DMS A", A)
+        _, b = await served.connect("DMS B", B)
+        polls = ("getReceivedEdocList", "countReceiveEdoc", "countReceiveStatus")
+        replies = [await a.call(polls[n % 3], {"messagetype": "edoc"}) for n in range(30)]
+        over = [reply for reply in replies if reply.status == 429]
+        assert over
+        for reply in over:
+            refused(reply, "20")
+            assert not {"data", "count"} & set(reply.json)
+            assert int(reply.headers["retry-after"]) >= 1
+        assert (await b.send(letter(B, A), sender=B)).code == "0"
+        assert await b.received() == []
 
 
 async def test_a_system_bound_to_another_network_is_not_let_in(served: Served) -> None:
