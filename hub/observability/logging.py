@@ -32,8 +32,18 @@ _LEVELS: Final = {
 }
 
 
+_level = logging.DEBUG
+
+
+def is_told(level: int) -> bool:
+    """Whether events of a level (of `logging`) are written at all: cheap enough to ask with every call."""
+    return level >= _level
+
+
 def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
     """Set up logging of the process; later calls replace earlier ones."""
+    global _level  # noqa: PLW0603 (as the configuration of structlog is the process's own)
+    _level = _LEVELS[level]
     out = sys.stderr if stream is None else stream
     as_json = form == "json" or (form == "auto" and not out.isatty())
     common: list[Processor] = [
@@ -55,7 +65,7 @@ def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: Tex
         factory = structlog.WriteLoggerFactory(out)
     structlog.configure(
         processors=[*common, last],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(_level),
         logger_factory=factory,
         cache_logger_on_first_use=False,
     )

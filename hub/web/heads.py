@@ -58,6 +58,12 @@ class HeadGuard:
         Returns:
             All that was gathered, once the head is complete; what is wrong with it; or None: more is to come.
         """
+        if not self._gathered:
+            # Nearly every head comes in one piece: nothing need be gathered, nothing copied.
+            end = data.find(_END)
+            if 0 <= end <= LINE_MAX and data.count(b"\n", 0, end) < LINES_MAX:
+                if _FORBIDDEN.search(data, 0, end) is None:
+                    return data
         self._gathered += data
         end = self._gathered.find(_END, max(0, self._looked - len(_END)))
         if end < 0 and self._gathered.find(_NAKED, max(0, self._looked - len(_NAKED))) >= 0:

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from hub.domain.problems import HubError, Refusal
+from hub.observability.logging import is_told
 from hub.ports.blobs import BlobDamaged, BlobMissing, BlobStoreError
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable
 from hub.web.body import is_held_back
@@ -68,7 +69,7 @@ def _observe(request: web.Request, response: web.StreamResponse, seconds: float)
     # A call that waits for an inbox takes as long as it was asked to.
     if "wait" not in request.query:
         metrics.time_request(route, seconds)
-    if log.is_enabled_for(logging.DEBUG):
+    if is_told(logging.DEBUG):
         ms = round(seconds * 1000, 1)
         log.debug("call", method=request.method, route=route, status=response.status, ms=ms)
 
