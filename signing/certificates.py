@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from asn1crypto import cms, pem, x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from signing.known import ByBytes
+from signing.known import ByBytes, ByObject
 from signing.report import CertificateInfo, CertificateKind
 
 # Whatever a parser of hostile DER may raise; asn1crypto is lazy, so any access to a value can.
@@ -81,10 +82,54 @@ def _from_pkcs7(der: bytes) -> list[x509.Certificate]:
         return []
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what a certificate is named and told from others; names and key as DER, and the key as an object.
+
+    None where the number cannot be read, or the key cannot be used.
+    """
+
+    der: bytes
+    subject: bytes
+    issuer: bytes
+    public: bytes
+    serial: int | None
+    key: PublicKeyTypes | None
+
+
+def identity(certificate: x509.Certificate) -> Identity:
+    """What names a certificate, read once for each object. Raises one of `BROKEN_DER` if it has no parts."""
+    return _identities(certificate)
+
+
+def _read_identity(certificate: x509.Certificate) -> Identity:
+    tbs = certificate["tbs_certificate"]
+    try:
+        serial = int(tbs["serial_number"].native)
+    except BROKEN_DER:
+        serial = None
+    public = tbs["subject_public_key_info"].dump()
+    return Identity(
+        der=certificate.dump(),
+        subject=tbs["subject"].dump(),
+        issuer=tbs["issuer"].dump(),
+        public=public,
+        serial=serial,
+        key=load_public_key(public),
+    )
+
+
+def _size(certificate: x509.Certificate) -> int:
+    return len(certificate.contents)
+
+
+_identities: ByObject[x509.Certificate, Identity] = ByObject(_read_identity, _size)
+
+
 def public_key(certificate: x509.Certificate) -> PublicKeyTypes | None:
     """The key as an object, or None for one that cannot be used here."""
     try:
-        return load_public_key(certificate["tbs_certificate"]["subject_public_key_info"].dump())
+        return identity(certificate).key
     except BROKEN_DER:
         return None
 
@@ -176,14 +221,14 @@ def validity(certificate: x509.Certificate) -> tuple[datetime | None, datetime |
 def serial_number(certificate: x509.Certificate) -> int:
     """The serial number; 0 where unreadable."""
     try:
-        return int(certificate["tbs_certificate"]["serial_number"].native)
+        return identity(certificate).serial or 0
     except BROKEN_DER:
         return 0
 
 
 def describe(certificate: x509.Certificate) -> CertificateInfo:
     """The certificate as the report shows it."""
-    return _described(certificate.dump())
+    return _described(identity(certificate).der)
 
 
 @ByBytes
@@ -210,7 +255,7 @@ def _last(parts: Mapping[str, list[str]], name: str) -> str:
 
 def kind(certificate: x509.Certificate) -> CertificateKind:
     """Person or organisation, from attributes alone and never from the looks of a name."""
-    return _kind(certificate["tbs_certificate"]["subject"].dump())
+    return _kind(identity(certificate).subject)
 
 
 @ByBytes
@@ -229,5 +274,5 @@ def _kind(name: bytes) -> CertificateKind:
 
 def is_self_issued(certificate: x509.Certificate) -> bool:
     """Whether subject and issuer are one name."""
-    tbs = certificate["tbs_certificate"]
-    return bool(tbs["subject"].dump() == tbs["issuer"].dump())
+    known = identity(certificate)
+    return known.subject == known.issuer

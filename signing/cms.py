@@ -18,7 +18,7 @@ from asn1crypto import cms, x509
 
 from signing import der
 from signing.algorithms import DIGEST_OIDS, SIGNATURE_OIDS, digest
-from signing.certificates import BROKEN_DER, load_certificate, public_key
+from signing.certificates import BROKEN_DER, identity, load_certificate, public_key
 from signing.cms_references import CertificateReference, reference_matches, references_in, same_name
 from signing.known import ByBytes
 from signing.primitives import Scheme, key_bits, value_matches
@@ -239,18 +239,70 @@ def attributes(contents: bytes) -> dict[str, list[bytes]]:
     """Attribute values by object identifier, as DER; a broken attribute is left out."""
     found: dict[str, list[bytes]] = {}
     try:
-        items = list(der.elements(contents))
+        items = der.following(contents)
     except BROKEN_DER:
         return found
     for item in items:
         try:
-            oid, values = der.children(item, der.element(item, 0, len(item)))[:2]
-            ders = [item[v.start : v.end] for v in der.children(item, values)]
-            if item[0] == der.SEQUENCE and oid.tag == der.OBJECT_IDENTIFIER and values.tag == der.SET:
-                found.setdefault(der.dotted(item[oid.start : oid.end]), []).extend(ders)
+            oid, values = der.children(contents, item)[:2]
+            ders = [contents[v.start : v.end] for v in der.children(contents, values)]
+            if (item.tag, oid.tag, values.tag) == (der.SEQUENCE, der.OBJECT_IDENTIFIER, der.SET):
+                found.setdefault(der.dotted(contents[oid.start : oid.end]), []).extend(ders)
         except BROKEN_DER:
             continue
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCheck:
+    """Digest and value of one SignerInfo, and whose; None means that it could not be computed."""
+
+    signer: x509.Certificate | None
+    scheme: Scheme | None
+    digest_name: str
+    signed: dict[str, list[bytes]]
+    digest_matches: bool | None = None
+    value_matches: bool | None = None
+    unknown_algorithm: str | None = None
+
+    @property
+    def intact(self) -> bool:
+        """Content as signed, value good: the plain answer to "has it been changed?"."""
+        return self.digest_matches is True and self.value_matches is True
+
+
+def check_core(
+    message: SignedMessage,
+    info: SignerInfo,
+    digest_of: DigestOf,
+    *,
+    more_certificates: Iterable[x509.Certificate] = (),
+) -> CoreCheck:
+    """Digest and value of one SignerInfo; `digest_of` gives the digest of what must have been signed."""
+    signed = attributes(info.signed) if info.signed else {}
+    try:
+        scheme, unknown = _scheme(info.algorithm, DIGEST_OIDS.get(info.digest_oid, ""))
+    except BROKEN_DER as error:
+        raise CmsBroken(_short(error)) from error
+    digest_name = DIGEST_OIDS.get(info.digest_oid, "") or (scheme.digest if scheme else "")
+    signer = _find_signer(info, [*message.certificates, *more_certificates], signed)
+    check = functools.partial(CoreCheck, signer, scheme, digest_name, signed)
+    if not digest_name or scheme is None:
+        return check(unknown_algorithm=unknown or info.digest_oid)
+    content_digest = digest_of(digest_name)
+    if content_digest is None:
+        return check(unknown_algorithm=digest_name)
+    digest_matches = _message_digest(signed) == content_digest if info.signed else None
+    if signer is None:
+        return check(digest_matches)
+    key = public_key(signer)
+    if key is None:
+        return check(digest_matches, unknown_algorithm="public key")
+    if info.signed:
+        matches = _attributes_match(info.signed, functools.partial(value_matches, key, scheme, info.value))
+    else:
+        matches = digest_matches = value_matches(key, scheme, info.value, content_digest, prehashed=True)
+    return check(digest_matches, matches, None if matches is not None else str(scheme))
 
 
 def check_signer(
@@ -261,66 +313,36 @@ def check_signer(
     more_certificates: Iterable[x509.Certificate] = (),
     counter: bool = False,
 ) -> SignerCheck:
-    """Judge one SignerInfo; `digest_of` gives the digest of what must have been signed.
+    """Judge one SignerInfo whole: its core, its attributes, and by which it names its certificate.
 
     A counter-signature has no content-type attribute [RFC 5652 §11.4].
     """
-    has_attributes = bool(info.signed)
-    signed = attributes(info.signed) if info.signed else {}
-    unsigned = attributes(info.unsigned) if info.unsigned else {}
-    digest_oid, value = info.digest_oid, info.value
-    try:
-        scheme, unknown = _scheme(info.algorithm, DIGEST_OIDS.get(digest_oid, ""))
-    except BROKEN_DER as error:
-        raise CmsBroken(_short(error)) from error
-    digest_name = DIGEST_OIDS.get(digest_oid, "") or (scheme.digest if scheme else "")
-    pool = [*message.certificates, *more_certificates]
-    references = tuple(references_in(signed))
-    signer = _find_signer(info, pool, references)
-    check = functools.partial(
-        SignerCheck,
-        signer=signer,
-        scheme=scheme,
-        digest_name=digest_name,
-        has_attributes=has_attributes,
-        signing_time=_signing_time(signed),
-        references=references,
-        signed=signed,
-        unsigned=unsigned,
-        value=value,
-        content_type_matches=counter
-        or not has_attributes
-        or _content_type_matches(signed, message.content_type),
-    )
-    if not digest_name or scheme is None:
-        return check(unknown_algorithm=unknown or digest_oid)
-    content_digest = digest_of(digest_name)
-    if content_digest is None:
-        return check(unknown_algorithm=digest_name)
-    digest_matches = _message_digest(signed) == content_digest if has_attributes else None
-    if signer is None:
-        return check(digest_matches=digest_matches)
-    key = public_key(signer)
-    if key is None:
-        return check(digest_matches=digest_matches, unknown_algorithm="public key")
-    if info.signed:
-        matches, in_order = _attributes_signed(
-            info.signed, functools.partial(value_matches, key, scheme, value)
-        )
-    else:
-        matches, in_order = value_matches(key, scheme, value, content_digest, prehashed=True), True
-        digest_matches = matches
-    kind, bits = key_bits(key)
-    by_digest, by_serial = reference_matches(references, signer)
-    return check(
+    core = check_core(message, info, digest_of, more_certificates=more_certificates)
+    signed, references = core.signed, tuple(references_in(core.signed))
+    key = public_key(core.signer) if core.signer is not None else None
+    kind, bits = key_bits(key) if key is not None else ("", 0)
+    by_digest, by_serial = reference_matches(references, core.signer) if key is not None else (None, True)
+    return SignerCheck(
+        signer=core.signer,
+        scheme=core.scheme,
+        digest_name=core.digest_name,
         key=kind,
         key_size=bits,
-        digest_matches=digest_matches,
-        value_matches=matches,
-        unknown_algorithm=None if matches is not None else str(scheme),
-        attributes_in_order=in_order,
+        digest_matches=core.digest_matches,
+        value_matches=core.value_matches,
+        unknown_algorithm=core.unknown_algorithm,
+        attributes_in_order=not info.signed or core.value_matches is None or _is_in_order(info.signed),
+        has_attributes=bool(info.signed),
+        content_type_matches=counter
+        or not info.signed
+        or _content_type_matches(signed, message.content_type),
+        signing_time=_signing_time(signed),
+        references=references,
         reference_matches=by_digest,
         issuer_serial_matches=by_serial,
+        signed=signed,
+        unsigned=attributes(info.unsigned) if info.unsigned else {},
+        value=info.value,
     )
 
 
@@ -344,17 +366,24 @@ def _pss(algorithm: bytes) -> Scheme:
     )
 
 
-def _attributes_signed(contents: bytes, matches: Callable[[bytes], bool | None]) -> tuple[bool | None, bool]:
-    """Value over the attributes as they stand, else in DER order; second: do they stand in DER order?"""
+def _attributes_match(contents: bytes, matches: Callable[[bytes], bool | None]) -> bool | None:
+    """Whether the value is that of the attributes as they stand, or of the same in DER order."""
     as_found = matches(_set_of(contents))
-    try:
-        items = list(der.elements(contents))
-    except ValueError:
-        return as_found, False
-    in_order = items == sorted(items)
     if as_found is not False:
-        return as_found, in_order
-    return matches(_set_of(b"".join(sorted(items)))), in_order
+        return as_found
+    try:
+        return matches(_set_of(b"".join(sorted(der.elements(contents)))))
+    except ValueError:
+        return False
+
+
+def _is_in_order(contents: bytes) -> bool:
+    """Whether the attributes stand in the order of DER."""
+    try:
+        items = der.elements(contents)
+    except ValueError:
+        return False
+    return items == sorted(items)
 
 
 def _set_of(contents: bytes) -> bytes:
@@ -398,7 +427,7 @@ def _signing_time(signed: dict[str, list[bytes]]) -> datetime | None:
 
 
 def _find_signer(
-    info: SignerInfo, pool: list[x509.Certificate], references: tuple[CertificateReference, ...]
+    info: SignerInfo, pool: list[x509.Certificate], signed: dict[str, list[bytes]]
 ) -> x509.Certificate | None:
     """The certificate that the SignerInfo names; of several candidates the one with the referenced digest."""
     try:
@@ -406,9 +435,9 @@ def _find_signer(
     except BROKEN_DER:
         return None
     candidates = [c for c in pool if _is_named(named, c)]
-    for reference in references:
+    for reference in references_in(signed) if len(candidates) > 1 else ():
         for certificate in candidates:
-            if digest(reference.digest_name, certificate.dump()) == reference.digest:
+            if digest(reference.digest_name, identity(certificate).der) == reference.digest:
                 return certificate
     return candidates[0] if candidates else None
 
@@ -427,7 +456,7 @@ def _is_named(named: tuple[bytes, int] | bytes, certificate: x509.Certificate) -
     try:
         if isinstance(named, bytes):
             return bool(certificate.key_identifier == named)
-        tbs = certificate["tbs_certificate"]
-        return int(tbs["serial_number"].native) == named[1] and same_name(named[0], tbs["issuer"])
+        whole = identity(certificate)
+        return whole.serial == named[1] and same_name(named[0], whole.issuer)
     except BROKEN_DER:
         return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from asn1crypto import tsp, x509
 
 from signing.algorithms import DIGEST_OIDS, digest
-from signing.certificates import BROKEN_DER
+from signing.certificates import BROKEN_DER, identity
 from signing.known import ByBytes
 
 OID_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
@@ -79,21 +79,19 @@ def reference_matches(
     """Whether all digests are the signer's certificate's, and whether all issuers and numbers are."""
     if not references:
         return None, True
-    whole = signer.dump()
-    by_digest = all(digest(r.digest_name, whole) == r.digest for r in references)
-    tbs = signer["tbs_certificate"]
-    issuer = x509.Name.load(tbs["issuer"].dump())
+    whole = identity(signer)
+    by_digest = all(digest(r.digest_name, whole.der) == r.digest for r in references)
     by_serial = all(
-        (r.serial is None or r.serial == int(tbs["serial_number"].native))
-        and (r.issuer_der is None or same_name(r.issuer_der, issuer))
+        (r.serial is None or r.serial == whole.serial)
+        and (r.issuer_der is None or same_name(r.issuer_der, whole.issuer))
         for r in references
     )
     return by_digest, by_serial
 
 
-def same_name(stated: bytes, name: x509.Name) -> bool:
+def same_name(stated: bytes, name: bytes) -> bool:
     """Whether two names are one, by their bytes or by their meaning."""
     try:
-        return stated == name.dump() or bool(x509.Name.load(stated) == name)
+        return stated == name or bool(x509.Name.load(stated) == x509.Name.load(name))
     except BROKEN_DER:
         return False

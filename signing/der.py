@@ -7,7 +7,8 @@ serves; what a verification needs of a CMS structure is a dozen slices. Indefini
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from asn1crypto import core
@@ -28,6 +29,10 @@ class Element(NamedTuple):
     inside: int
     inside_end: int
     end: int
+
+
+# As `Element(…)` does, without the Python frame that its constructor is.
+_made: Callable[[tuple[int, int, int, int, int]], Element] = functools.partial(tuple.__new__, Element)
 
 
 def element(data: bytes, start: int, limit: int, depth: int = 0) -> Element:
@@ -51,7 +56,7 @@ def element(data: bytes, start: int, limit: int, depth: int = 0) -> Element:
     end = place + length
     if end > limit:
         raise ValueError("longer than what holds it")
-    return Element(tag, start, place, end, end)
+    return _made((tag, start, place, end, end))
 
 
 def _indefinite(data: bytes, start: int, inside: int, limit: int, depth: int) -> Element:
@@ -67,20 +72,43 @@ def _indefinite(data: bytes, start: int, inside: int, limit: int, depth: int) ->
 
 def children(data: bytes, parent: Element) -> list[Element]:
     """The elements inside an element."""
-    return list(_following(data, parent.inside, parent.inside_end))
+    return _following(data, parent.inside, parent.inside_end)
 
 
-def _following(data: bytes, place: int, limit: int) -> Iterator[Element]:
-    while place < limit:
-        found = element(data, place, limit)
-        yield found
-        place = found.end
+def following(data: bytes) -> list[Element]:
+    """The elements that follow one another in `data`."""
+    return _following(data, 0, len(data))
 
 
-def elements(contents: bytes) -> Iterator[bytes]:
-    """The elements that follow one another in `contents`, each whole."""
-    for found in _following(contents, 0, len(contents)):
-        yield contents[found.start : found.end]
+def elements(data: bytes) -> list[bytes]:
+    """The elements that follow one another in `data`, each whole."""
+    return [data[found.start : found.end] for found in following(data)]
+
+
+def _following(data: bytes, place: int, limit: int) -> list[Element]:
+    """Lengths of one, two and three octets are nearly all there are, and are read without a call for each."""
+    found: list[Element] = []
+    try:
+        while place < limit:
+            tag, length = data[place], data[place + 1]
+            if tag & 0x1F == 0x1F or length > 0x82 or length == 0x80:
+                each = element(data, place, limit)
+                found.append(each)
+                place = each.end
+                continue
+            inside = place + 2
+            if length == 0x82:
+                length, inside = data[place + 2] << 8 | data[place + 3], place + 4
+            elif length == 0x81:
+                length, inside = data[place + 2], place + 3
+            end = inside + length
+            if end > limit:
+                raise ValueError("longer than what holds it")
+            found.append(_made((tag, place, inside, end, end)))
+            place = end
+    except IndexError:
+        raise ValueError("cut short") from None
+    return found
 
 
 def octets(data: bytes, found: Element, depth: int = 0) -> bytes:

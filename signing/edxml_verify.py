@@ -42,7 +42,10 @@ _ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]*:)?edXML[\s/>]", re.IGNORECASE
 _ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?edXMLEnvelope[\s/>]", re.IGNORECASE)
 _OPENING = re.compile(rb"<(?![?!])")
 _SIGNATURE_VALUE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?SignatureValue[\s>]")
-_CERTIFICATE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?X509Certificate(?:\s[^>]*)?>([^<]*)<")
+_CERTIFICATE_NAME = b"X509Certificate"
+_LONGEST_PREFIX = 200
+_BEFORE_NAME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?\Z")
+_AFTER_NAME = re.compile(rb"(?:\s[^>]*)?>([^<]*)<")
 HEAD_BYTES = 8 * 1024
 
 Judge = Callable[[bytes, str, VerifyOptions], FileReport]
@@ -68,19 +71,23 @@ def verify_message(data: bytes, options: VerifyOptions, judge: Judge) -> Judged:
 def _own(data: bytes, options: VerifyOptions) -> tuple[tuple[SignatureReport, ...], tuple[Finding, ...]]:
     if is_placeholder(data):
         return (), (finding(Code.EDXML_PLACEHOLDER),)
-    signed = _SIGNATURE_VALUE.search(data) is not None
     if len(data) > OWN_BYTES_MOST:
         detail = f"{len(data) >> 20} MB"
-        return (), (finding(Code.NOT_EVALUATED, Severity.WARNING, detail=detail),) if signed else ()
+        return (), (finding(Code.NOT_EVALUATED, Severity.WARNING, detail=detail),) if _signed(data) else ()
     try:
         root = parse(data).getroot()
     except InputRefused as refusal:
         # Messages with prefixes nobody declared are common, and readers of messages mend them.
         if refusal.finding.code != Code.XML_BROKEN or options.message_parts is None:
             raise
-        return (), (replace(refusal.finding, severity=Severity.WARNING),) if signed else ()
+        return (), (replace(refusal.finding, severity=Severity.WARNING),) if _signed(data) else ()
     processor = Processor(root, data=data)
     return verify_signatures(processor, options, lambda core: judge_profile(core, root)), ()
+
+
+def _signed(data: bytes) -> bool:
+    """Whether there is a value, as far as the bytes tell."""
+    return _SIGNATURE_VALUE.search(data) is not None
 
 
 def judge_profile(core: Core, root: etree._Element) -> Scope:
@@ -112,8 +119,15 @@ def _is_plain(reference: Reference) -> bool:
 
 def is_placeholder(data: bytes) -> bool:
     """Whether the Signature of a message is there for show: its certificate is too short to be one."""
-    found = _CERTIFICATE.findall(data)
-    return bool(found) and all(len(b"".join(text.split())) < CERTIFICATE_LEAST for text in found)
+    shown, place = False, data.find(_CERTIFICATE_NAME)
+    while place >= 0:
+        text = _AFTER_NAME.match(data, place + len(_CERTIFICATE_NAME))
+        if text is not None and _BEFORE_NAME.search(data, max(0, place - _LONGEST_PREFIX), place):
+            if len(b"".join(text[1].split())) >= CERTIFICATE_LEAST:
+                return False
+            shown = True
+        place = data.find(_CERTIFICATE_NAME, place + 1)
+    return shown
 
 
 def judge_parts(data: bytes, options: VerifyOptions, judge: Judge) -> Judged:

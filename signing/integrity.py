@@ -71,7 +71,7 @@ def _checked(data: bytes, found: RawSignature, digests: RangeDigests) -> Integri
             if digest_of("sha1") != carried:
                 return answer(intact=False, problem="digest")
             digest_of = functools.partial(_digest_of, carried)
-        checks = [cms.check_signer(message, info, digest_of) for info in message.signer_infos[:MAX_SIGNERS]]
+        checks = [cms.check_core(message, info, digest_of) for info in message.signer_infos[:MAX_SIGNERS]]
     except InputRefused as refusal:
         return answer(intact=None, problem=refusal.finding.code)
     except (binascii.Error, cms.CmsBroken, *BROKEN_DER) as error:

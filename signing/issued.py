@@ -13,7 +13,7 @@ from typing import Final
 from asn1crypto import x509
 
 from signing.algorithms import DIGEST_OIDS, SIGNATURE_OIDS
-from signing.certificates import BROKEN_DER, public_key
+from signing.certificates import BROKEN_DER, identity, public_key
 from signing.primitives import Scheme, value_matches
 
 KEPT_ANSWERS: Final = 4096
@@ -22,8 +22,8 @@ _answers: OrderedDict[bytes, bool] = OrderedDict()
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the certificate's signature verifies under the issuer's key."""
-    both = hashlib.sha256(certificate.dump())
-    both.update(issuer["tbs_certificate"]["subject_public_key_info"].dump())
+    both = hashlib.sha256(identity(certificate).der)
+    both.update(identity(issuer).public)
     name = both.digest()
     known = _answers.get(name)
     if known is None:

@@ -13,8 +13,9 @@ from typing import BinaryIO
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfStreamError
 
+from signing.pdf_ranges import from_hex
+
 _CHUNK = 32 * 1024
-_BLANK = b" \n\r\t\x00\x0c"
 
 
 def read_hex_string(stream: BinaryIO) -> object:
@@ -33,9 +34,8 @@ def read_hex_string(stream: BinaryIO) -> object:
         pieces.append(piece)
     raw = b"".join(pieces)
     stream.seek(start + len(raw) + 1)
-    digits = raw.translate(None, _BLANK)
     try:
-        return generic.pdf_string(binascii.unhexlify(digits + (b"0" if len(digits) % 2 else b"")))
+        return generic.pdf_string(from_hex(raw))
     except binascii.Error as error:
         raise PdfStreamError("Unexpected token in hex string") from error
 

@@ -48,22 +48,50 @@ class RawSignature:
 
     def contents(self) -> bytes:
         """The value in the hole; raises `binascii.Error` if it is not hex."""
-        digits = self.hole.translate(None, _BLANK)
-        return binascii.unhexlify(digits + (b"0" if len(digits) % 2 else b""))
+        return from_hex(self.hole)
+
+
+def from_hex(digits: bytes) -> bytes:
+    """The bytes of a hex string [ISO 32000-2 §7.3.4.3]; raises `binascii.Error` if it is none."""
+    try:
+        return binascii.unhexlify(digits)
+    except binascii.Error:
+        # Blanks between digits, or an odd number of them: rare in the long reserved space of a signature.
+        digits = digits.translate(None, _BLANK)
+        return binascii.unhexlify(digits + b"0" if len(digits) % 2 else digits)
 
 
 def raw_signatures(data: bytes) -> Iterator[RawSignature]:
     """All of them, in the order of the bytes."""
-    place, left = data.find(_NAME), MAX_HOLES
-    for _ in range(MAX_FOUND):
-        if place < 0 or left <= 0:
-            return
+    left = MAX_HOLES
+    for place in _places(data):
         match = _RANGE.match(data, place)
         found = _signature(data, match) if match is not None else None
         if found is not None:
             left -= len(found.hole)
             yield found
+            if left <= 0:
+                return
+
+
+def _places(data: bytes) -> list[int]:
+    """Where the name stands: the first ones, if they are more than are looked at.
+
+    Searched from the end, which the interpreter does in half the time: next to one hash over the file the
+    search is what costs most.
+    """
+    found: list[int] = []
+    place = data.rfind(_NAME)
+    while place >= 0 and len(found) <= MAX_FOUND:
+        found.append(place)
+        place = data.rfind(_NAME, 0, place)
+    if len(found) <= MAX_FOUND:
+        return found[::-1]
+    found, place = [], data.find(_NAME)
+    while len(found) < MAX_FOUND:
+        found.append(place)
         place = data.find(_NAME, place + 1)
+    return found
 
 
 def ends_at(data: bytes, end: int) -> bool:
@@ -75,9 +103,15 @@ def _signature(data: bytes, match: re.Match[bytes]) -> RawSignature | None:
     first, before, second, length = (int(n) for n in match.group(1).split())
     if not 2 <= second - first - before <= MAX_HOLE or b"<" not in data[first + before : first + before + 16]:
         return None
-    hole = data[first + before : second].strip(b"\r\n\t \0")
-    inner = hole[1:-1]
-    if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(inner[:64]):
+    opening, closing = first + before, min(second, len(data)) - 1
+    if data[opening : opening + 1] != b"<" or data[closing : closing + 1] != b">":
+        hole = data[opening : closing + 1]
+        opening += len(hole) - len(hole.lstrip(_BLANK))
+        closing -= len(hole) - len(hole.rstrip(_BLANK))
+        if data[opening : opening + 1] != b"<" or data[closing : closing + 1] != b">" or closing <= opening:
+            return None
+    inner = data[opening + 1 : closing]
+    if not _HEX.match(inner[:64]):
         return None
     if _MAC.search(data, max(0, first + before - 16), first + before):
         return None  # a message authentication code of an encrypted file [ISO/TS 32004], no signature

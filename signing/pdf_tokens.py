@@ -20,6 +20,8 @@ from pyhanko.pdf_utils import generic as library
 from pyhanko.pdf_utils import xref
 from pyhanko.pdf_utils.misc import PdfReadError
 
+from signing.pdf_ranges import from_hex
+
 # Its constructors are not typed.
 generic: Any = library
 MAX_DEPTH: Final = 60
@@ -120,8 +122,7 @@ class _Reader:
         elif kind == _TEXT:
             made = generic.pdf_string(token[_TEXT])
         elif kind == _HEX:
-            digits = token[_HEX].translate(None, _BLANK)
-            made = generic.pdf_string(binascii.unhexlify(digits + (b"0" if len(digits) % 2 else b"")))
+            made = generic.pdf_string(from_hex(token[_HEX]))
         else:
             word = token[_WORD]
             made = generic.NullObject() if word == b"null" else generic.BooleanObject(word == b"true")

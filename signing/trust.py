@@ -24,6 +24,7 @@ from signing.anchors import DEFAULT_PURPOSES, KNOWN_ANCHORS, AnchorRule, Purpose
 from signing.certificates import (
     BROKEN_DER,
     common_name,
+    identity,
     is_self_issued,
     load_certificates,
     public_key,
@@ -211,7 +212,7 @@ class TrustStore:
     def _pool(self, extra: Iterable[x509.Certificate]) -> Mapping[bytes, list[x509.Certificate]]:
         by_name = dict(self._by_name)
         for certificate in extra:
-            name = certificate["tbs_certificate"]["subject"].dump()
+            name = identity(certificate).subject
             by_name[name] = [*by_name.get(name, ()), certificate]
         return by_name
 
@@ -236,7 +237,7 @@ class TrustStore:
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of the certificate, lower-case hex."""
-    return hashlib.sha256(certificate.dump()).hexdigest()
+    return hashlib.sha256(identity(certificate).der).hexdigest()
 
 
 def _certificates_in(folder: Path) -> Iterator[x509.Certificate]:
@@ -252,16 +253,15 @@ def _certificates_in(folder: Path) -> Iterator[x509.Certificate]:
 
 
 def _key_of(certificate: x509.Certificate) -> bytes:
-    tbs = certificate["tbs_certificate"]
-    named = tbs["subject"].dump() + tbs["subject_public_key_info"].dump()
-    return hashlib.sha256(named).digest()
+    known = identity(certificate)
+    return hashlib.sha256(known.subject + known.public).digest()
 
 
 def _issuers(
     certificate: x509.Certificate, pool: Mapping[bytes, list[x509.Certificate]]
 ) -> Iterator[x509.Certificate]:
     issuer = certificate["tbs_certificate"]["issuer"]
-    exact = pool.get(issuer.dump())
+    exact = pool.get(identity(certificate).issuer)
     if exact is not None:
         yield from exact
         return

@@ -15,7 +15,7 @@ from asn1crypto import tsp, x509
 from lxml import etree
 
 from signing.algorithms import digest
-from signing.certificates import BROKEN_DER, name_parts, serial_number
+from signing.certificates import BROKEN_DER, identity, name_parts, serial_number
 from signing.known import ByBytes
 from signing.xml_parse import DS
 from signing.xmldsig import Core, decode, digest_name, ds, text_of
@@ -139,20 +139,20 @@ def named_certificate(read: Properties | None, pool: tuple[x509.Certificate, ...
     """The certificate of the pool that the properties name."""
     for named in read.named if read is not None else ():
         for certificate in pool:
-            if digest(named.digest_name, certificate.dump()) == named.digest:
+            if digest(named.digest_name, identity(certificate).der) == named.digest:
                 return certificate
     return None
 
 
 def names(read: Properties, certificate: x509.Certificate) -> bool:
     """Whether one of the named digests is this certificate's."""
-    der = certificate.dump()
+    der = identity(certificate).der
     return any(digest(n.digest_name, der) == n.digest for n in read.named)
 
 
 def issuer_serial_differs(read: Properties, certificate: x509.Certificate) -> bool:
     """Whether the entry with the right digest states another serial number or issuer."""
-    der = certificate.dump()
+    der = identity(certificate).der
     for named in read.named:
         if digest(named.digest_name, der) != named.digest:
             continue
@@ -165,8 +165,9 @@ def issuer_serial_differs(read: Properties, certificate: x509.Certificate) -> bo
 
 def _same_name(der: bytes, certificate: x509.Certificate) -> bool:
     try:
-        stated, actual = x509.Name.load(der), certificate["tbs_certificate"]["issuer"]
-        return bool(stated.dump() == actual.dump()) or name_parts(stated) == name_parts(actual)
+        if der == identity(certificate).issuer:
+            return True
+        return name_parts(x509.Name.load(der)) == name_parts(certificate["tbs_certificate"]["issuer"])
     except BROKEN_DER:
         return False
 

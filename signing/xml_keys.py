@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from lxml import etree
 
-from signing.certificates import load_certificate, load_public_key, public_key
+from signing.certificates import identity, load_certificate, load_public_key, public_key
 from signing.primitives import Scheme, value_matches
 from signing.xml_parse import Identifiers
 from signing.xmldsig import Core, decode, ds, text_of
@@ -66,7 +66,7 @@ def key_material(
         certificate = load_certificate(der)
         if certificate is not None:
             certificates.append(certificate)
-    unique = {c.dump(): c for c in certificates}
+    unique = {identity(c).der: c for c in certificates}
     return KeyMaterial(certificates=tuple(unique.values()), bare_keys=tuple(bare))
 
 

@@ -28,7 +28,7 @@ XML_NS = "http://www.w3.org/XML/1998/namespace"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 HUGE = 8 * 1024 * 1024
 """Above this, texts may be longer than libxml2 allows by default; it then no longer bounds the depth."""
-MAX_AMPERSANDS = 2_000
+MAX_AMPERSANDS, MAX_STRIDES = 2_000, 2_000
 SHORTEST_ELEMENT = len("<a/>")
 _HEAD = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["'][^>]{0,60}\?>)?"""
@@ -124,7 +124,21 @@ def _is_harmless(data: bytes) -> bool:
     after = data[start.end() : start.end() + 2] if start is not None else b""
     if after[:1] != b"<" or after[1:] in {b"!", b"?", b""}:
         return False
-    return len(data) < MAX_ELEMENTS * SHORTEST_ELEMENT or data.count(b"<") < MAX_ELEMENTS
+    return len(data) < MAX_ELEMENTS * SHORTEST_ELEMENT or _has_few_tags(data)
+
+
+def _has_few_tags(data: bytes) -> bool:
+    """Whether tags are fewer than elements may be.
+
+    A message is a few hundred tags around texts of megabytes: going from one tag to the next is then ten
+    times as quick as looking at every byte.
+    """
+    place = data.find(b"<")
+    for _ in range(MAX_STRIDES):
+        if place < 0:
+            return True
+        place = data.find(b"<", place + 1)
+    return data.count(b"<") < MAX_ELEMENTS
 
 
 def _guard(data: bytes, *, huge: bool) -> None:
@@ -168,11 +182,11 @@ class Identifiers:
         if _has_character_references(self._data):
             self._data = None
             return False
-        raw, seen, place = name.encode(), 0, 0
-        while (place := self._data.find(raw, place)) >= 0 and seen < 2:
+        raw, seen, place = name.encode(), 0, len(self._data)
+        # From the end, for speed: see `signing.pdf_ranges`. A name does not overlap its own quotes.
+        while (place := self._data.rfind(raw, 0, place)) > 0 and seen < 2:
             quote = self._data[place - 1 : place]
             seen += quote in {b'"', b"'"} and self._data.startswith(quote, place + len(raw))
-            place += 1
         return seen == 1
 
     @functools.cached_property
