@@ -10,6 +10,7 @@ from adapters.entrance import Transfers
 from adapters.vxp.answers import ErrorCode, WireError, success
 from adapters.vxp.server_call import Call, answered, json_object, small_body
 from hub.domain.directory_orders import OrderRefused
+from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.sub_agencies import NewAgency, SubAgencies
 
 NAME_MAX: Final = 500
@@ -18,14 +19,22 @@ NAME_MAX: Final = 500
 class AgencyOperations:
     """The operations that change the directory."""
 
-    def __init__(self, agencies: SubAgencies, transfers: Transfers) -> None:
+    def __init__(self, agencies: SubAgencies, directory: DirectorySnapshot, transfers: Transfers) -> None:
         self._agencies = agencies
+        self._directory = directory
         self._transfers = transfers
 
     async def register(self, call: Call) -> web.Response:
-        """registerAgency: `{id, pcode, code, name, mail, mobile, fax}`; code, name and pcode count."""
+        """registerAgency: `{id, pcode, code, name, mail, mobile, fax}`; code, name and pcode count.
+
+        It registers and renames. Clients of a connection centre write the centre's id, which is how they call
+        themselves, as the parent: where that is no agency, the new one goes below the caller's own.
+        """
         said = json_object(await small_body(call, self._transfers))
-        order = NewAgency(code=_text(said, "code"), name=_text(said, "name"), parent=_text(said, "pcode"))
+        parent: str | None = _text(said, "pcode")
+        if parent == call.member.name and (await self._directory.current()).by_code(parent) is None:
+            parent = None
+        order = NewAgency(code=_text(said, "code"), name=_text(said, "name"), parent=parent)
         try:
             await self._agencies.register(call.caller, order)
         except OrderRefused as refused:

@@ -45,9 +45,8 @@ def make_server(settings: Settings, kit: Kit, services: Services) -> VxpServer:
         uow=kit.uow, directory=services.directory, transfers=transfers, hub_code=settings.hub_code
     )
     admin = DirectoryAdmin(kit.uow, make_ids(), suffixes_of(settings))
-    agencies = AgencyOperations(
-        SubAgencies(uow=kit.uow, admin=admin, directory=services.directory), transfers
-    )
+    sub_agencies = SubAgencies(uow=kit.uow, admin=admin, directory=services.directory)
+    agencies = AgencyOperations(sub_agencies, services.directory, transfers)
     return VxpServer(
         uow=kit.uow,
         members=SharedSecrets(

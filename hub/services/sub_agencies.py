@@ -1,7 +1,8 @@
 """Agencies that a connected system adds to the directory and takes out again, by right of their parent.
 
-A system may add a unit below an agency that it speaks for, and speaks for the new unit from then on; it may
-retire such a unit again, and what is addressed to it goes to the parent. Codes outside the province belong to
+A system may add a unit below an agency that it speaks for, and speaks for the new unit from then on; said
+again with another name, the unit gets that name. It may retire such a unit again, and what is addressed to it
+goes to the parent. Codes outside the province belong to
 others and cannot be taken. Every change is a directory order like an administrator's: planned, checked by
 the rules of the directory, kept in its history under the system's name.
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from hub.domain.directory import Agency, Directory, Level
-from hub.domain.directory_orders import AddUnit, OrderRefused, Retire
+from hub.domain.directory_orders import AddUnit, OrderRefused, Rename, Retire
 from hub.domain.ids import normalise_code
 from hub.domain.problems import Refusal
 from hub.ports.unit_of_work import UnitOfWork
@@ -26,11 +27,11 @@ from hub.services.directory_snapshot import DirectorySnapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAgency:
-    """An agency to be added below `parent`."""
+    """An agency to be added below `parent`; None: below the one agency at the top of the caller's own."""
 
     code: str
     name: str
-    parent: str
+    parent: str | None
 
 
 class SubAgencies:
@@ -42,9 +43,9 @@ class SubAgencies:
         self._directory = directory
 
     async def register(self, caller: Caller, order: NewAgency) -> str:
-        """Add an agency and let the caller speak for it; return its canonical code.
+        """Add an agency, or give it another name, and let the caller speak for it; return its canonical code.
 
-        Said again, it is done already: also after a crash between the two steps.
+        Said again, it is done already: also after a crash between the steps.
 
         Raises:
             Refusal: `channel_not_bound`, `sender_not_allowed` (the parent is not the caller's, or the code is
@@ -53,7 +54,7 @@ class SubAgencies:
         """
         _bound(caller)
         directory = await self._directory.renewed()
-        parent = _own(directory, caller, order.parent)
+        parent = _top(directory, caller) if order.parent is None else _own(directory, caller, order.parent)
         code = normalise_code(order.code)
         if not directory.is_of_province(code):
             raise Refusal("bad_request", params={"field": "code"})
@@ -66,6 +67,8 @@ class SubAgencies:
             raise Refusal("sender_not_allowed", params={"agency": code})
         if unit.is_retired(await self._today()):
             raise OrderRefused("agency_retired", code=code)
+        if unit.name != " ".join(order.name.split()):
+            await self._admin.carry_out(Rename(code=unit.unit_id, name=order.name), by=_by(caller))
         async with self._uow.begin() as tx:
             await self._admin.assign(tx, unit, caller.system_id, by=_by(caller))
         await self._directory.renewed()
@@ -108,6 +111,14 @@ def _own(directory: Directory, caller: Caller, code: str) -> Agency:
     if unit is None or unit.system_id != caller.system_id:
         raise Refusal("sender_not_allowed", params={"agency": code})
     return unit
+
+
+def _top(directory: Directory, caller: Caller) -> Agency:
+    own = {unit.unit_id: unit for unit in directory if unit.system_id == caller.system_id}
+    tops = [unit for unit in own.values() if unit.parent not in own]
+    if len(tops) != 1:
+        raise Refusal("sender_not_allowed", params={"agency": caller.system.name})
+    return tops[0]
 
 
 def _by(caller: Caller) -> str:

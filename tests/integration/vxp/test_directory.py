@@ -13,11 +13,12 @@ from adapters import packed_lists
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level
 from hub.services import directory_snapshot
 from tests.integration.vxp.conftest import Served, serve
-from tests.support.hub import B_NEW, LOCKED, MERGED, OUTSIDE, A, B
+from tests.support.hub import B_NEW, LOCKED, MERGED, OUTSIDE, A, B, C
 from tests.support.messages import letter
 from tests.support.sdk import Reply, Sdk, exchange
 
 NEW = "000.00.77.H09"
+CENTRE = "00.22.W00"
 
 
 async def listed(sdk: Sdk, operation: str) -> dict[str, dict[str, Any]]:
@@ -119,6 +120,32 @@ async def test_a_unit_is_added_below_a_unit_of_the_caller_and_gets_mail(served: 
     assert (await a.send(letter(NEW, B), sender=NEW)).code == "0"
     history = await served.hub.column("SELECT by FROM directory_change WHERE unit_id = $1", NEW)
     assert set(history) == {"system DMS A"}
+
+
+async def test_a_unit_registered_again_under_another_name_gets_that_name(served: Served) -> None:
+    a = await bound(served, "DMS A", A)
+    await register(a, NEW, A)
+    assert (await register(a, NEW, A, name="Phòng  Đổi tên ")).code == "0"
+    assert (await listed(a, "getAgenciesList"))[NEW]["name"] == "Phòng Đổi tên"
+    _, b = await served.connect("DMS B", B)
+    assert (await register(b, NEW, A, name="Của tôi")).code == "19"
+    assert (await listed(a, "getAgenciesList"))[NEW]["name"] == "Phòng Đổi tên"
+
+
+async def test_a_centre_that_names_itself_as_the_parent_adds_below_its_own_agency(served: Served) -> None:
+    a = await bound(served, "DMS A", A)
+    await served.adapters.configure("DMS A", settings={"system_id": CENTRE})
+    a = served.sdk(CENTRE)
+    assert (await register(a, NEW, CENTRE)).code == "0"
+    assert (await listed(a, "getAgenciesList"))[NEW]["pid"] == A
+
+
+async def test_a_centre_with_agencies_side_by_side_must_say_below_which(served: Served) -> None:
+    await bound(served, "DMS AC", A, C)
+    await served.adapters.configure("DMS AC", settings={"system_id": CENTRE})
+    a = served.sdk(CENTRE)
+    assert (await register(a, NEW, CENTRE)).code == "19"
+    assert (await register(a, NEW, C)).code == "0"
 
 
 async def test_a_change_counts_with_the_very_next_call(
