@@ -35,6 +35,7 @@ class HeadAnswer:
     status: int
     body: bytes
     content_type: str = "application/json; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def base64_size(size: int) -> int:

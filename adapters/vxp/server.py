@@ -25,7 +25,7 @@ from adapters.entrance import HeadAnswer, Transfers
 from adapters.vxp.answers import ErrorCode, WireError
 from adapters.vxp.operations import FORWARD_PATH, OPERATIONS, OperationName, operation_of
 from adapters.vxp.refusals import Refused, refused, refused_by_wire
-from adapters.vxp.server_call import Call, Operation, refusal, refusal_body
+from adapters.vxp.server_call import Call, Operation, reason_headers, refusal, refusal_body
 from adapters.vxp.signing import Head, Parameters, read_head, verify
 from adapters.vxp.stamps import is_fresh
 from hub.domain.problems import HubError
@@ -208,7 +208,7 @@ class Paths:
         if not (below or at_root):
             return None
         if name is OperationName.DOWNLOAD:
-            return HeadAnswer(status=status, body=b"")
+            return HeadAnswer(status=status, body=b"", headers=reason_headers(_HEAD_UNREADABLE))
         return HeadAnswer(status=status, body=refusal_body(_HEAD_UNREADABLE, name))
 
 

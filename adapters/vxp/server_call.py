@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from adapters.entrance import Transfers
-from adapters.vxp.answers import CONTENT_TYPE, NO_DOCUMENT, ErrorCode, WireError, failure
+from adapters.vxp.answers import CONTENT_TYPE, NO_DOCUMENT, ErrorCode, WireError, failure, unaccented
 from adapters.vxp.operations import OperationName
 from adapters.vxp.refusals import Refused
 from adapters.vxp.signing import Parameters
@@ -18,6 +18,8 @@ from hub.domain.submission import MessageKind
 from hub.services.access import Caller
 from hub.services.shared_secrets import Member
 
+ERROR_CODE: Final = "XroadVnpt-ErrorCode"
+ERROR_TEXT: Final = "XroadVnpt-ErrorDesc"
 SMALL_BODY_MAX: Final = 65_536
 _KINDS: Final = {"edoc": MessageKind.DOCUMENT, "status": MessageKind.STATUS}
 
@@ -57,7 +59,7 @@ def refusal(refused: Refused, name: OperationName | None) -> web.Response:
     if name is OperationName.DOWNLOAD:
         # Any text would be written to the file and taken for the document.
         status = refused.status if refused.status >= web.HTTPBadRequest.status_code else _status_of(refused)
-        return web.Response(status=status, headers=headers)
+        return web.Response(status=status, headers={**headers, **dict(reason_headers(refused))})
     return web.Response(
         body=refusal_body(refused, name),
         status=refused.status,
@@ -65,6 +67,11 @@ def refusal(refused: Refused, name: OperationName | None) -> web.Response:
         charset="utf-8",
         headers=headers,
     )
+
+
+def reason_headers(refused: Refused) -> tuple[tuple[str, str], ...]:
+    """Return the code and the text of a refusal as headers, where the body must be empty."""
+    return ((ERROR_CODE, refused.code.value), (ERROR_TEXT, unaccented(refused.text)))
 
 
 def refusal_body(refused: Refused, name: OperationName | None) -> bytes:

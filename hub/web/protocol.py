@@ -38,6 +38,8 @@ class HeadAnswer(Protocol):
     def body(self) -> bytes: ...
     @property
     def content_type(self) -> str: ...
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]: ...
 
 
 HeadAnswerer = Callable[[str | None, int], HeadAnswer | None]
@@ -52,6 +54,7 @@ class _Problem:
     __slots__ = ("body", "status")
 
     content_type = PROBLEM_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, status: int) -> None:
         error = Refusal("head_too_large" if status == HeadFault.TOO_LARGE else "bad_request")
@@ -112,9 +115,8 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         told = self._told(self._path, status)
-        response = web.Response(
-            status=told.status, body=told.body, headers={"Content-Type": told.content_type}
-        )
+        headers = {"Content-Type": told.content_type, **dict(told.headers)}
+        response = web.Response(status=told.status, body=told.body, headers=headers)
         response.force_close()
         return response
 
@@ -197,4 +199,5 @@ def _response(told: HeadAnswer) -> bytes:
     head = [f"HTTP/1.1 {told.status} {reason}", f"Content-Length: {len(told.body)}", "Connection: close"]
     if told.body:
         head.append(f"Content-Type: {told.content_type}")
+    head += [f"{name}: {value}" for name, value in told.headers]
     return "\r\n".join([*head, "", ""]).encode("ascii") + told.body

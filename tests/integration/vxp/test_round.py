@@ -162,6 +162,7 @@ async def test_the_packages_of_others_are_unknown(served: Served) -> None:
     refused = await c.call("downloadEdoc", {"docId": listed["docId"]}, method="GET")
     assert refused.status >= 400
     assert refused.body == b""
+    assert refused.headers["xroadvnpt-errorcode"] == "10"
 
 
 async def test_a_message_to_two_units_of_a_system_is_two_packages(served: Served) -> None:
