@@ -61,9 +61,9 @@ class HeadGuard:
         if not self._gathered:
             # Nearly every head comes in one piece: nothing need be gathered, nothing copied.
             end = data.find(_END)
-            if 0 <= end <= LINE_MAX and data.count(b"\n", 0, end) < LINES_MAX:
-                if _FORBIDDEN.search(data, 0, end) is None:
-                    return data
+            short = 0 <= end <= LINE_MAX and data.count(b"\n", 0, end) < LINES_MAX
+            if short and _FORBIDDEN.search(data, 0, end) is None:
+                return data
         self._gathered += data
         end = self._gathered.find(_END, max(0, self._looked - len(_END)))
         if end < 0 and self._gathered.find(_NAKED, max(0, self._looked - len(_NAKED))) >= 0:
