@@ -38,6 +38,9 @@ class SecretRepo(Protocol):
     async def all_named(self, name: str) -> tuple[tuple[UUID, bytes], ...]:
         """Return the valid sealed secrets of this name of all systems, each system's newest first."""
 
+    async def mark(self, name: str) -> str:
+        """Return a text that changes whenever `all_named` would, or a system with such a secret has."""
+
     async def names(self, system_id: UUID) -> tuple[str, ...]:
         """Return the names under which a system has secrets."""
 

@@ -5,8 +5,9 @@ system's name) and signs with a secret that lies sealed in the database. That a 
 name is its permission to use the entrance, whatever its adapter; the way *out* to the national exchange
 (adapter `national`) uses secrets of its own and is never let in by them.
 
-All members are read at once, at most every few seconds: an unknown name costs no look-up, a poll none, and
-a secret that was taken away lives at most that much longer. Two secrets are valid while one replaces the
+Whether the members have changed is asked at most every few seconds, and only then are they read, all at
+once: an unknown name costs no look-up, a poll none, and a secret that was taken away lives at most that much
+longer. Two secrets are valid while one replaces the
 other.
 """
 
@@ -25,7 +26,7 @@ import structlog
 from hub.domain.adapters import NATIONAL
 from hub.ports.records import SystemRecord
 from hub.ports.secrets import SecretBox, SecretUnreadable
-from hub.ports.unit_of_work import UnitOfWork
+from hub.ports.unit_of_work import Transaction, UnitOfWork
 from hub.services.access import Caller
 from hub.services.adapters import secret_context
 
@@ -68,6 +69,7 @@ class SharedSecrets:
         self._secret = secret
         self._members: Mapping[str, Member] = {}
         self._by_system: Mapping[UUID, Member] = {}
+        self._mark: str | None = None
         self._fresh_until = 0.0
         self._looked_at = 0.0
         self._reading = asyncio.Lock()
@@ -103,6 +105,7 @@ class SharedSecrets:
 
     def forget(self) -> None:
         """Read the members anew with the next call."""
+        self._mark = None
         self._fresh_until = 0.0
 
     async def _keep_fresh(self) -> None:
@@ -117,19 +120,25 @@ class SharedSecrets:
                 await self._look()
 
     async def _look(self) -> None:
-        self._members = await self._read()
-        self._by_system = {member.caller.system_id: member for member in self._members.values()}
-        self._looked_at = time.monotonic()
-        self._fresh_until = self._looked_at + REMEMBERED_S
-
-    async def _read(self) -> Mapping[str, Member]:
+        looked_at = time.monotonic()
         async with self._uow.read() as query:
-            sealed = await query.secrets.all_named(self._secret)
-            systems = await query.systems.many(list(dict.fromkeys(system_id for system_id, _ in sealed)))
+            # Asked for before the reading: what changes in between is read again the next time.
+            mark = await query.secrets.mark(self._secret)
+            if mark != self._mark:
+                self._members = await self._read(query)
+                self._by_system = {member.caller.system_id: member for member in self._members.values()}
+                self._mark = mark
+        self._looked_at = looked_at
+        self._fresh_until = looked_at + REMEMBERED_S
+
+    async def _read(self, query: Transaction) -> Mapping[str, Member]:
+        sealed = await query.secrets.all_named(self._secret)
+        systems = await query.systems.many(list(dict.fromkeys(system_id for system_id, _ in sealed)))
         by_system: dict[UUID, list[bytes]] = {}
         for system_id, each in sealed:
             by_system.setdefault(system_id, []).append(each)
-        self._opened = {k: v for k, v in self._opened.items() if k in {s for _, s in sealed}}
+        kept = {each for _, each in sealed}
+        self._opened = {each: opened for each, opened in self._opened.items() if each in kept}
         found: dict[str, Member] = {}
         for system_id, secrets in by_system.items():
             system = systems.get(system_id)

@@ -31,6 +31,12 @@ ALL_NAMED = """
 SELECT system_id, sealed FROM system_secret
 WHERE name = $1 AND (expires_at IS NULL OR expires_at > hub_now()) ORDER BY system_id, id DESC
 """
+# xmin: every update of a system writes a new row, whatever it changes.
+MARK = """
+SELECT md5(coalesce(string_agg(k.id || ' ' || s.xmin, ',' ORDER BY k.id), ''))
+FROM system_secret k JOIN system s ON s.id = k.system_id
+WHERE k.name = $1 AND (k.expires_at IS NULL OR k.expires_at > hub_now())
+"""
 NAMES = "SELECT DISTINCT name FROM system_secret WHERE system_id = $1 ORDER BY name"
 REMOVE = "DELETE FROM system_secret WHERE system_id = $1 AND name = $2"
 
@@ -57,6 +63,11 @@ class PgSecrets:
         """Return the valid sealed secrets of this name of all systems."""
         rows = await self._connection.fetch(ALL_NAMED, name)
         return tuple((row["system_id"], row["sealed"]) for row in rows)
+
+    async def mark(self, name: str) -> str:
+        """Return a text that changes whenever `all_named` would, or a system with such a secret has."""
+        mark: str = await self._connection.fetchval(MARK, name)
+        return mark
 
     async def names(self, system_id: UUID) -> tuple[str, ...]:
         """Return the names under which a system has secrets."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,35 @@ async def test_of_many_who_replace_a_secret_at_once_two_remain(
 ) -> None:
     await asyncio.gather(*(put(uow, system, bytes([n])) for n in range(6)))
     assert len(await current(uow, system)) == 2
+
+
+async def test_the_mark_changes_with_whatever_a_reader_would_see(
+    pool: Any, uow: PgUnitOfWork, system: SystemRecord
+) -> None:
+    marks = [await mark_of(uow)]
+    await put(uow, system, b"first")
+    marks.append(await mark_of(uow))
+    await put(uow, system, b"second")
+    marks.append(await mark_of(uow))
+    await pool.execute("UPDATE hub_clock SET clock_offset = interval '2 days'")  # the first runs out
+    marks.append(await mark_of(uow))
+    async with uow.begin() as tx:
+        await tx.systems.update(replace(system, active=False))
+    marks.append(await mark_of(uow))
+    assert len(set(marks)) == 5
+    async with uow.begin() as tx:
+        await tx.secrets.remove(system.id, "hmac")
+    assert await mark_of(uow) == marks[0]
+
+
+async def test_the_mark_stays_while_nothing_changes(uow: PgUnitOfWork, system: SystemRecord) -> None:
+    await put(uow, system, b"first")
+    before = await mark_of(uow)
+    async with uow.begin() as tx:
+        await tx.secrets.put(system.id, "another", b"x", grace=DAY)
+    assert await mark_of(uow) == before
+
+
+async def mark_of(uow: PgUnitOfWork) -> str:
+    async with uow.read() as query:
+        return await query.secrets.mark("hmac")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ class Tables:
         self.box = box
         self.systems: dict[UUID, SystemRecord] = {}
         self.sealed: list[tuple[UUID, bytes]] = []
+        self.looks = 0
         self.reads = 0
 
     def add(
@@ -58,7 +60,12 @@ class Tables:
             context = f"system:{system.id}:vxp"
             self.sealed.append((system.id, self.box.seal(secret.encode(), context=context)))
 
+    async def mark(self, _name: str) -> str:
+        self.looks += 1
+        return repr((self.sealed, self.systems))
+
     async def all_named(self, _name: str) -> tuple[tuple[UUID, bytes], ...]:
+        self.reads += 1
         return tuple(self.sealed)
 
     async def many(self, ids: list[UUID]) -> dict[UUID, SystemRecord]:
@@ -81,7 +88,6 @@ class Uow:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Query]:
-        self._tables.reads += 1
         yield Query(self._tables)
 
 
@@ -168,3 +174,23 @@ async def test_a_system_that_is_new_is_found_by_looking_again_but_not_for_every_
     assert await members.renewed("system 1") is not None
     assert await members.member("system 1") is not None
     assert tables.reads == 2
+
+
+async def test_members_that_have_not_changed_are_not_read_again(
+    tables: Tables, members: SharedSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_secrets, "REMEMBERED_S", 0.0)
+    tables.add(1, "s")
+    for _ in range(3):
+        assert await members.member("system 1") is not None
+    assert (tables.looks, tables.reads) == (3, 1)
+
+
+async def test_a_system_that_has_changed_is_read_again(
+    tables: Tables, members: SharedSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_secrets, "REMEMBERED_S", 0.0)
+    tables.add(1, "s")
+    assert await members.member("system 1") is not None
+    tables.systems[UUID(int=1)] = replace(tables.systems[UUID(int=1)], active=False)
+    assert await members.member("system 1") is None
