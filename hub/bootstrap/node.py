@@ -22,9 +22,9 @@ from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.folders import make_folder_watcher
 from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
-from hub.bootstrap.signatures import make_verdicts, share_rules
+from hub.bootstrap.signatures import make_examiner, make_verdicts, share_rules
 from hub.bootstrap.trust import online_rules
-from hub.bootstrap.values import format_limits_of, trust_folder
+from hub.bootstrap.values import trust_folder
 from hub.bootstrap.vxp import hang_in
 from hub.broker.amqp import AmqpBroker
 from hub.broker.in_process import PEER_TOPICS, InProcessBroker
@@ -39,6 +39,7 @@ from hub.services.housekeeping import Housekeeping
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
+from hub.services.second_looks import SecondLooks
 from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
 from hub.services.verdicts import Workers
@@ -145,19 +146,26 @@ async def assemble(
     broker = broker or InProcessBroker(due_rows(uow))
     services = make_services(settings, kit, listener, verifier)
     succession = Succession(kit, services.directory, DecisionService(kit, services.directory))
+    examiner = make_examiner(settings, kit, verifier)
+    verification = VerificationService(
+        kit=kit,
+        examiner=examiner,
+        directory=services.directory,
+        owner=node,
+        shares=share_rules(settings),
+    )
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints, kit.metrics),
         numbering=Numbering(uow),
         sweeper=Sweeper(kit, broker, services.directory),
         housekeeping=Housekeeping(kit),
-        verification=VerificationService(
-            kit=kit,
-            verifier=verifier,
-            pages=verifier,
+        verification=verification,
+        second_looks=SecondLooks(
+            kit,
+            examiner=examiner,
             directory=services.directory,
-            limits=format_limits_of(settings),
+            verification=verification,
             owner=node,
-            shares=share_rules(settings),
         ),
         dead_letters=DeadLetters(uow, kit.metrics),
         succession=succession,

@@ -6,6 +6,7 @@ from hub import __version__
 from hub.bootstrap.values import format_limits_of
 from hub.config import Settings
 from hub.ports.unit_of_work import UnitOfWork
+from hub.services.examiner import Examiner
 from hub.services.follow import FollowService
 from hub.services.kit import Kit
 from hub.services.sender_share import ShareRules
@@ -43,6 +44,17 @@ def make_signature_service(
     )
 
 
+def make_examiner(settings: Settings, kit: Kit, workers: Workers) -> Examiner:
+    """What verifies the attachments of accepted documents."""
+    return Examiner(
+        kit=kit,
+        verifier=workers,
+        pages=workers,
+        limits=format_limits_of(settings),
+        document_s=settings.verify_document_s,
+    )
+
+
 def share_rules(settings: Settings) -> ShareRules:
     """How much of the verifying processes one sender and one document may take."""
-    return ShareRules(document_s=settings.verify_document_s, slow_most=max(1, settings.verify_workers - 1))
+    return ShareRules(slow_most=max(1, settings.verify_workers - 1))

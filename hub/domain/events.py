@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     VERIFICATION_STARTED = "verification_started"
     VERIFICATION_FINISHED = "verification_finished"
     VERIFICATION_FAILED = "verification_failed"
+    VERIFICATION_CHANGED = "verification_changed"
     DELIVERY_QUEUED = "delivery_queued"
     DELIVERY_HELD = "delivery_held"
     DELIVERY_RELEASED = "delivery_released"
@@ -114,6 +115,7 @@ FIELDS: Mapping[str, FieldKind] = MappingProxyType(
         ),
         **dict.fromkeys(("state", "from_state", "to_state", "business_state", "transition"), _K.WORD),
         **dict.fromkeys(("decision", "verdict", "effect", "reason", "problem", "lane", "adapter"), _K.WORD),
+        "earlier_verdict": _K.WORD,
         **dict.fromkeys(("status_code", "change", "kind", "mark", "field", "dialect", "result"), _K.WORD),
         **dict.fromkeys(
             ("attempt", "lease_token", "size", "priority", "version_no", "recipients"), _K.NUMBER

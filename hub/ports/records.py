@@ -232,7 +232,8 @@ class Offer:
 class ReportRow:
     """The stored signature report of one attachment (JSON as `lienthong verify --json` writes it).
 
-    `whole` is the same with nothing left out (`signing.report_codec`); older rows have none.
+    `whole` is the same with nothing left out (`signing.report_codec`); older rows have none. `version` counts
+    from 1 and `made_at` is when this version was written: both are the database's to say.
     """
 
     position: int
@@ -240,6 +241,8 @@ class ReportRow:
     indication: str
     report_json: bytes
     whole: bytes | None = None
+    version: int = 1
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

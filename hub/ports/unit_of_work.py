@@ -32,18 +32,17 @@ from hub.ports.records import (
     EventRow,
     EvidenceRow,
     Family,
-    Hint,
     KeyRecord,
     KeyRow,
     Offer,
     OutboxRow,
     ReportRow,
     SystemRecord,
-    Task,
 )
 from hub.ports.relay import RelayRepo
 from hub.ports.secrets import SecretRepo
 from hub.ports.signatures import CertificateRepo, VerdictRepo
+from hub.ports.tasks import TaskRepo
 
 
 class DatabaseUnavailable(Exception):
@@ -188,10 +187,16 @@ class DocumentRepo(Protocol):
         """Note which document a message that was parked refers to."""
 
     async def set_verified(self, document_id: UUID, indication: str, reports: Sequence[ReportRow]) -> None:
-        """Store the reports of a document's attachments and its overall indication."""
+        """Store reports of a document's attachments and its overall indication.
+
+        A report that says something else than the one before becomes its next version.
+        """
 
     async def reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
-        """Return the stored reports, in the order of the attachments."""
+        """Return the newest reports, in the order of the attachments."""
+
+    async def earlier_reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
+        """Return what newer reports took the place of, in the order of attachments and versions."""
 
     async def evidence(self, document_id: UUID) -> tuple[EvidenceRow, ...]:
         """Return the statements about a document."""
@@ -284,37 +289,6 @@ class EventRepo(Protocol):
 
     async def number(self, limit: int) -> int:
         """Give the next numbers to committed events, under the log head's row lock; return how many."""
-
-
-class TaskRepo(Protocol):
-    """Tasks as rows with leases."""
-
-    async def due(self, kind: str, lane: str, limit: int) -> tuple[UUID, ...]:
-        """Return tasks that are due and not leased."""
-
-    async def claim(self, task_id: UUID, *, owner: str, lease: timedelta) -> Task | None:
-        """Take a due task by compare-and-set, counting the attempt before it starts; else None."""
-
-    async def take_back(self, owner: str) -> int:
-        """End the leases that an earlier life of this node left; return how many."""
-
-    async def renew(self, task: Task, lease: timedelta) -> bool:
-        """Prolong a lease; False if it was lost."""
-
-    async def finish(self, task: Task) -> bool:
-        """Delete a task; False if the lease was lost (the caller must roll back)."""
-
-    async def postpone(self, task: Task, *, delay: timedelta, error: str) -> bool:
-        """Give a task back, due after `delay`; False if the lease was lost."""
-
-    async def make_due(self, task_id: UUID) -> Hint | None:
-        """Make a task due now and return the hint at it; None if it is done or somebody works on it."""
-
-    async def neglected(self, older_than: timedelta, limit: int) -> tuple[Hint, ...]:
-        """Return hints for tasks due for longer than `older_than` without a lease."""
-
-    async def backlog(self, kind: str) -> tuple[int, float]:
-        """Return (number of waiting tasks, age of the oldest in seconds); counts at most 20,001."""
 
 
 class OutboxRepo(Protocol):

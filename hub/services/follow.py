@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -102,11 +103,16 @@ class FollowService:
             if followed.by_sender or event.delivery_id in shown or _is_of_document(event)
         )
 
-    async def reports(self, caller: Caller, document_id: UUID) -> tuple[Followed, tuple[ReportRow, ...]]:
-        """Return the signature reports of a document's attachments."""
+    async def reports(self, caller: Caller, document_id: UUID) -> Reports:
+        """Return the signature reports of a document's attachments, in all versions."""
         async with self._uow.read() as query:
             followed = await self._visible(query, caller, document_id)
-            return followed, await query.documents.reports(document_id)
+            return Reports(
+                document=followed.document,
+                newest=await query.documents.reports(document_id),
+                earlier=await query.documents.earlier_reports(document_id),
+                looked_at_again=await query.tasks.due_at(document_id),
+            )
 
     async def evidence(self, caller: Caller, document_id: UUID) -> tuple[EvidenceRow, ...]:
         """Return the hub's statements about a document; they are made for its sender."""
@@ -169,3 +175,4 @@ def _is_of_document(event: EventRow) -> bool:
 def _may_know(delivery: DeliveryRecord) -> bool:
     # What was held back, refused or withdrawn before it left the hub, its recipient never got to know.
     return delivery.state in OFFERED_STATES or delivery.lease_token > 0
+        found: list[EventRow] = []

@@ -2,8 +2,7 @@
 
 Documents of one sender whose verification has already taken `slow_s` are counted; while there are `slow_most`
 of them on this node, no further document of that sender is begun and its tasks are put off. Ordinary letters
-take milliseconds and never meet this. All attachments of a document share `document_s`: what is left
-unexamined then is INDETERMINATE, like everything that could not be finished.
+take milliseconds and never meet this.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from uuid import UUID
 class ShareRules:
     """In seconds, and in documents."""
 
-    document_s: float = 300.0
     slow_s: float = 10.0
     slow_most: int = 1
 
@@ -30,11 +28,6 @@ class SenderShares:
     def __init__(self, rules: ShareRules, clock: Callable[[], float]) -> None:
         self._rules, self._clock = rules, clock
         self._begun: dict[UUID, list[float]] = defaultdict(list)
-
-    @property
-    def document_s(self) -> float:
-        """What one document may take, in seconds."""
-        return self._rules.document_s
 
     def is_taken(self, system_id: UUID) -> bool:
         """Whether this sender keeps its share of processes with documents that take long."""

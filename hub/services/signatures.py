@@ -81,10 +81,13 @@ class SignatureService:
             accepted = found.document.accepted_at
             return tuple([await self.verify(f.path, name=f.safe_name, existed_by=accepted) for f in files])
 
-    async def stored(self, caller: Caller, document_id: UUID, position: int) -> Stored:
-        """The stored report of an attachment; raises Refusal `document_unknown`."""
-        _, rows = await self._follow.reports(caller, document_id)
-        row = next((row for row in rows if row.position == position), None)
+    async def stored(
+        self, caller: Caller, document_id: UUID, position: int, *, version: int | None = None
+    ) -> Stored:
+        """The stored report of an attachment, the newest or a given version; Refusal `document_unknown`."""
+        found = await self._follow.reports(caller, document_id)
+        rows = [row for row in (*found.newest, *found.earlier) if row.position == position]
+        row = next((row for row in rows if version in {None, row.version}), None)
         if row is None:
             raise Refusal("document_unknown")
         try:

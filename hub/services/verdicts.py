@@ -3,15 +3,15 @@
 A verdict is known again by the SHA-256 of the bytes, the rules (version of the hub and of the report's form),
 the trust folder, whether authorities are asked and since when the hub has had these bytes; for an hour, since
 what authorities say changes with time. First this node is asked, then the rows that nodes share, then a
-worker. What could not be finished, or only for want of an authority's answer, is not kept. The same bytes asked
-for twice at once are judged once.
+worker. What could not be finished, or only for want of an authority's answer, is not kept. The same bytes
+asked for twice at once are judged once.
 
 Since when: a document that the hub accepted on a day existed on that day, whatever becomes of its signers'
 certificates [EN 319 102-1 §5.6.2.3]. The earliest acceptance of the same bytes counts, whoever sent them; a
 file that was never accepted has no such proof. The time is the hub's own word: policy may leave it out.
 
-The digest is computed here, from the file itself, each time: nothing that a sender says decides which
-verdict it gets. A cache that fails is no cache: verification goes on without it.
+The digest is computed here, from the file itself, each time: nothing that a sender says decides which verdict
+it gets. A cache that fails is no cache: verification goes on without it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import structlog
 from hub.ports.pages import PageReader
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
 from hub.ports.verification import ReportPrinter, Verifier
-from signing.messages import Code
+from hub.services.verification_facts import is_unfinished
 from signing.report import FileReport, Revocation, SubIndication
 from signing.report_codec import ReportInvalid, decode, encode
 
@@ -44,10 +44,6 @@ HELD_BYTES: Final = 32 * 1024 * 1024
 FORM: Final = 1
 """Counted up when the same rules would write another report."""
 SMALL: Final = 1024 * 1024
-_UNFINISHED: Final = frozenset(
-    {Code.VERIFICATION_CRASHED.value, Code.VERIFICATION_TIMED_OUT.value, Code.INTERNAL_ERROR.value}
-    | {Code.LIMIT_EXCEEDED.value, Code.FILE_UNREADABLE.value}
-)
 
 
 class Workers(Verifier, PageReader, ReportPrinter, Protocol):
@@ -183,8 +179,7 @@ class Verdicts:
             log.warning("verdict_not_kept", error=type(error).__name__)
 
     def _lasts(self, report: FileReport) -> bool:
-        codes = {f.code for f in report.findings} | {f.code for s in report.signatures for f in s.findings}
-        if codes & _UNFINISHED:
+        if is_unfinished(report):
             return False
         waits = any(
             s.sub_indication is SubIndication.TRY_LATER or s.revocation is Revocation.UNKNOWN

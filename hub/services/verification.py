@@ -5,10 +5,10 @@ of the stored original, has each one verified in a worker process and writes, in
 reports, the decision per delivery, the events and the wake-ups, and deletes the task. A lease that was
 lost in between means that another worker has the task: everything is rolled back.
 
-Attempts are counted by the claim, before the work starts. A file on which workers die or run out of
-time gets one more try; then its verdict is INDETERMINATE (`verification_crashed`): verification never
-blocks or loses a document (design section 2, invariant 7). What cannot be checked because the hub
-itself is in trouble (blob store away, database away) is not a verdict: the task is due again later.
+Attempts are counted by the claim, before the work starts: verification never blocks or loses a document
+(design section 2, invariant 7). What cannot be checked because the hub itself is in trouble (blob store
+away, database away) is not a verdict: the task is due again later. A verdict that waits for an authority's
+answer is a verdict: the document goes on, and a second look is due later (`second_looks`).
 
 A mark of state secrecy alone on a line of a PDF's first page is seen here, after acceptance: nothing is
 delivered, the bodies are destroyed, an alarm is raised (design section 6).
@@ -20,7 +20,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -28,46 +28,37 @@ from uuid import UUID
 import structlog
 
 from hub.domain.acceptance import Acceptance, Decision, FileFact
+from hub.domain.deadlines import Lane
 from hub.domain.events import EventKind, EventValue
-from hub.domain.limits import VERIFICATION_CRASHES_MAX
-from hub.domain.secrecy import PAGE_FIELD, find_mark_on_page
+from hub.domain.second_looks import LOOKS
+from hub.domain.secrecy import PAGE_FIELD
 from hub.domain.transport import TRANSITIONS, DeliveryEvent, DeliveryState, advance
 from hub.ports.blobs import BlobStoreError
-from hub.ports.pages import PageReader
 from hub.ports.records import (
-    AttachmentRecord,
     Change,
     DeliveryRecord,
     DocumentRecord,
     Hint,
     NewEvent,
-    ReportRow,
+    NewTask,
     SystemRecord,
     Task,
 )
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
-from hub.ports.verification import VerificationCrashed, VerificationTimedOut, Verifier, VerifierStopped
-from hub.services.attachments import unpacked
+from hub.ports.verification import VerifierStopped
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import non_delivery, refusal
+from hub.services.examiner import Examined, Examiner
 from hub.services.kit import Kit
 from hub.services.sender_binding import SenderBinding
 from hub.services.sender_share import SenderShares, ShareRules
-from hub.services.verification_facts import file_facts, overall, policy_of, report_bytes
-from schemas.edxml.read import AttachmentFile
-from schemas.issues import EdxmlRefused
-from schemas.limits import FormatLimits
-from signing.messages import Code
-from signing.report import FileReport
-from signing.report_codec import encode
-from signing.verify import unfinished
+from hub.services.verification_facts import file_facts, overall, policy_of, report_rows, waits
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS: Final = VERIFICATION_CRASHES_MAX
 GIVE_BACK_EVERY_S: Final = 1.0
 RETRY_AFTER: Final = timedelta(seconds=10)
-PDF: Final = "application/pdf"
+VERIFY_AGAIN: Final = "verify_again"
 DEFAULT_SHARES: Final = ShareRules()
 # What the recipient is told where a first page could not be searched for marks of state secrecy.
 PAGE_UNREAD: Final = "first_page_unread"
@@ -84,15 +75,6 @@ class LeaseLost(Exception):
     """Another worker has the task now: roll back and stop."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    # What the examination of all attachments has shown.
-    files: tuple[AttachmentRecord, ...]
-    reports: tuple[FileReport, ...]
-    secret: bool
-    page_unread: bool = False
-
-
 class VerificationService:
     """Works on verification tasks."""
 
@@ -100,22 +82,18 @@ class VerificationService:
         self,
         *,
         kit: Kit,
-        verifier: Verifier,
-        pages: PageReader,
+        examiner: Examiner,
         directory: DirectorySnapshot,
-        limits: FormatLimits,
         owner: str,
         shares: ShareRules = DEFAULT_SHARES,
     ) -> None:
         self._kit, self._uow, self._blobs = kit, kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
-        self._lease, self._renew_every = kit.rules.worker_lease, kit.rules.worker_renew
+        self._lease = kit.rules.worker_lease
         self._metrics = kit.metrics
-        self._verifier = verifier
-        self._pages = pages
+        self._examiner = examiner
         self._binding = SenderBinding(directory)
         self._shares = SenderShares(shares, time.monotonic)
-        self._limits = limits
         self._owner = owner
 
     async def work(self, task_id: UUID) -> None:
@@ -146,9 +124,9 @@ class VerificationService:
             await self._postpone(task, "sender_busy")
             return
         with self._metrics.verification_seconds.time(), self._shares.one(document.system_id):
-            outcome = await self._examine_under_lease(task, document)
-        if isinstance(outcome, _Findings):
-            await self._decide(task, document, outcome)
+            outcome = await self._examiner.under_lease(task, document, attempts=task.attempts)
+        if isinstance(outcome, Examined):
+            await self.decide(task, document, outcome)
             self._metrics.verifications.labels(overall(outcome.reports).value).inc()
         elif isinstance(outcome, VerifierStopped):
             # This node is going down: another one, or the next start, takes the task at once.
@@ -157,84 +135,8 @@ class VerificationService:
             log.warning("original_unavailable", document_id=str(document.id), error=type(outcome).__name__)
             await self._postpone(task, type(outcome).__name__)
 
-    async def _examine_under_lease(
-        self, task: Task, document: DocumentRecord
-    ) -> _Findings | OSError | BlobStoreError | VerifierStopped:
-        # What keeps a verdict from being reached is a value here: raised, the group would wrap it.
-        async with asyncio.TaskGroup() as group:
-            renewal = group.create_task(self._renew(task), name="renew-verification-lease")
-            try:
-                return await self._examine(task, document)
-            except (OSError, BlobStoreError, VerifierStopped) as error:
-                return error
-            finally:
-                renewal.cancel()
-
-    async def _renew(self, task: Task) -> None:
-        # A renewal that fails shows at the final write, which names the lease token.
-        while True:
-            await asyncio.sleep(self._renew_every.total_seconds())
-            with suppress(DatabaseUnavailable, CommitUnknown):
-                async with self._uow.begin() as tx:
-                    await tx.tasks.renew(task, self._lease)
-
-    async def _examine(self, task: Task, document: DocumentRecord) -> _Findings:
-        if task.attempts > MAX_ATTEMPTS:
-            # Whoever took this message apart twice did not live to tell: do not try a third time.
-            log.error("verification_given_up", document_id=str(document.id), attempts=task.attempts)
-            return _unfinished(document)
-        reports: list[FileReport] = []
-        secret, page_unread = False, False
-        ends = time.monotonic() + self._shares.document_s
-        try:
-            async with unpacked(self._blobs, document, self._limits) as files:
-                for file in files:
-                    reports.append(await self._verify(task, document, file, ends))
-                    if file.media_type == PDF and not secret:
-                        lines = await self._first_page(file)
-                        page_unread = page_unread or lines is None
-                        secret = find_mark_on_page(lines or ()) is not None
-        except EdxmlRefused as refused:
-            # Limits that were lowered since, or another version's reading: no reason to lose the document.
-            log.warning("original_not_readable", document_id=str(document.id), code=refused.code)
-            return _unfinished(document)
-        examined = tuple(
-            AttachmentRecord(
-                index=f.index, name=f.safe_name, media_type=f.media_type, size=f.size, sha256=f.sha256
-            )
-            for f in files
-        )
-        return _Findings(files=examined, reports=tuple(reports), secret=secret, page_unread=page_unread)
-
-    async def _verify(
-        self, task: Task, document: DocumentRecord, file: AttachmentFile, ends: float
-    ) -> FileReport:
-        code = Code.VERIFICATION_CRASHED
-        for attempt in range(task.attempts, MAX_ATTEMPTS + 1):
-            left = ends - time.monotonic()
-            if left <= 0:
-                # The others of this letter took all its time: nobody else's letters wait for it.
-                code = Code.VERIFICATION_TIMED_OUT
-                break
-            try:
-                async with asyncio.timeout(left):
-                    return await self._verifier.verify(
-                        file.path, name=file.safe_name, existed_by=document.accepted_at
-                    )
-            except TimeoutError:
-                code = Code.VERIFICATION_TIMED_OUT
-            except (VerificationCrashed, VerificationTimedOut) as error:
-                log.warning("verification_failed", attempt=attempt, error=type(error).__name__)
-        return unfinished(file.safe_name, sha256=file.sha256.hex(), code=code)
-
-    async def _first_page(self, file: AttachmentFile) -> Sequence[str] | None:
-        try:
-            return await self._pages.first_page_lines(file.path)
-        except (VerificationCrashed, VerificationTimedOut) as error:
-            log.warning("first_page_unreadable", error=type(error).__name__)
-            return None
-
-    async def _decide(self, task: Task, document: DocumentRecord, findings: _Findings) -> None:
+    async def decide(self, task: Task, document: DocumentRecord, findings: Examined) -> None:
+        """Write what was found, decide about what waits, and end the task. Raises `LeaseLost`."""
         await self._binding.prepare()
         async with self._uow.begin() as tx:
             deliveries = await tx.deliveries.lock_of_document(document.id)
@@ -253,8 +155,11 @@ class VerificationService:
             if findings.secret:
                 moved = await self._destroy(tx, document, deliveries, now)
             else:
-                await self._store_reports(tx, document, findings)
+                rows = report_rows(findings.files, findings.reports)
+                await tx.documents.set_verified(document.id, overall(findings.reports).value, rows)
                 await tx.certificates.propose(bound.learnt)
+                if any(waits(report) for report in findings.reports):
+                    await tx.tasks.later(look_of(document), after=LOOKS[0])
                 unread = PAGE_UNREAD if findings.page_unread else None
                 moved = [self._judge(d, facts, systems, now, unread) for d in waiting]
             ready = {d.system_id for d, _ in moved if d.state is DeliveryState.QUEUED}
@@ -278,19 +183,6 @@ class VerificationService:
                 raise LeaseLost
         if findings.secret:
             await self._unlink(document)
-
-    async def _store_reports(self, tx: Transaction, document: DocumentRecord, findings: _Findings) -> None:
-        rows = [
-            ReportRow(
-                position=file.index,
-                sha256=file.sha256,
-                indication=report.indication.value,
-                report_json=report_bytes(report),
-                whole=encode(report),
-            )
-            for file, report in zip(findings.files, findings.reports, strict=True)
-        ]
-        await tx.documents.set_verified(document.id, overall(findings.reports).value, rows)
 
     def _judge(
         self,
@@ -365,11 +257,6 @@ class VerificationService:
             await tx.tasks.postpone(task, delay=delay, error=error)
 
 
-def _unfinished(document: DocumentRecord) -> _Findings:
-    reports = tuple(
-        unfinished(each.name, sha256=each.sha256.hex(), code=Code.VERIFICATION_CRASHED)
-        for each in document.attachments
-    )
-    # Whether a page bears a mark of state secrecy nobody has seen: the recipient is told.
-    unread = any(each.media_type == PDF for each in document.attachments)
-    return _Findings(files=document.attachments, reports=reports, secret=False, page_unread=unread)
+def look_of(document: DocumentRecord) -> NewTask:
+    """The task of looking again at a document: one, however often it is asked for."""
+    return NewTask(id=document.id, kind=VERIFY_AGAIN, lane=Lane.NORMAL, document_id=document.id)

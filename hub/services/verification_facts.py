@@ -21,11 +21,21 @@ from hub.domain.acceptance import (
     place_files,
 )
 from hub.domain.signers import SignerBond
-from hub.ports.records import SystemRecord
+from hub.ports.records import AttachmentRecord, ReportRow, SystemRecord
+from signing.messages import Code
 from signing.report import FileReport, Indication, rank
+from signing.report_codec import encode
 from signing.report_json import to_json
 
 REPLACEMENT: Final = "\ufffd"
+_UNFINISHED: Final = frozenset(
+    {Code.VERIFICATION_CRASHED.value, Code.VERIFICATION_TIMED_OUT.value, Code.INTERNAL_ERROR.value}
+    | {Code.LIMIT_EXCEEDED.value, Code.FILE_UNREADABLE.value}
+)
+# What somebody's answer, or a file that an administrator adds, may settle later.
+_WAITING: Final = frozenset(
+    {Code.REVOCATION_UNKNOWN.value, Code.CERTIFICATE_ON_HOLD.value, Code.CHAIN_INTERMEDIATE_MISSING.value}
+)
 
 
 def file_facts(
@@ -59,8 +69,30 @@ def file_facts(
 
 def overall(reports: Sequence[FileReport]) -> Indication:
     """Return the verdict of a document: the worst of its signed files, or NO_SIGNATURE."""
-    signed = [r.indication for r in reports if r.indication is not Indication.NO_SIGNATURE]
+    return overall_of([r.indication for r in reports])
+
+
+def overall_of(indications: Sequence[Indication]) -> Indication:
+    """Return the worst of these that is about a signature, or NO_SIGNATURE."""
+    signed = [each for each in indications if each is not Indication.NO_SIGNATURE]
     return max(signed, key=rank) if signed else Indication.NO_SIGNATURE
+
+
+def is_unfinished(report: FileReport) -> bool:
+    """Whether the verification did not come to its end: no statement about the file."""
+    return bool(_codes(report) & _UNFINISHED)
+
+
+def waits(report: FileReport) -> bool:
+    """Whether a signature's verdict is open for want of an answer that may still come."""
+    return any(
+        s.indication is not Indication.TOTAL_FAILED and {f.code for f in s.findings} & _WAITING
+        for s in report.signatures
+    )
+
+
+def _codes(report: FileReport) -> set[str]:
+    return {f.code for f in report.findings} | {f.code for s in report.signatures for f in s.findings}
 
 
 def policy_of(system: SystemRecord | None) -> AcceptancePolicy:
@@ -86,6 +118,20 @@ def parse_policy(settings: Sequence[tuple[str, str]]) -> AcceptancePolicy:
     if given:
         raise ValueError(f"unknown policy settings: {', '.join(sorted(given))}")
     return policy
+
+
+def report_rows(files: Sequence[AttachmentRecord], reports: Sequence[FileReport]) -> list[ReportRow]:
+    """Return the rows of reports, one per file, in order; both have the same length."""
+    return [
+        ReportRow(
+            position=file.index,
+            sha256=file.sha256,
+            indication=report.indication.value,
+            report_json=report_bytes(report),
+            whole=encode(report),
+        )
+        for file, report in zip(files, reports, strict=True)
+    ]
 
 
 def report_bytes(report: FileReport) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
+from asyncpg import Record
 
 from hub.domain.business import REQUEST_STATES
 from hub.ports.records import (
@@ -95,17 +96,28 @@ ORDER BY document_id, related_id
 SET_REFERENCE = "UPDATE document SET refers_to = $2 WHERE id = $1"
 SET_VERIFIED = "UPDATE document SET verified_at = hub_now(), indication = $2 WHERE id = $1"
 ADD_REPORTS = """
+WITH given AS (
+    SELECT r.position, r.sha256, r.indication, r.report::jsonb AS report, r.whole
+    FROM unnest($2::integer[], $3::bytea[], $4::text[], $5::text[], $6::bytea[])
+         AS r(position, sha256, indication, report, whole)
+), replaced AS (
+    INSERT INTO signature_report_earlier
+        (document_id, position, version, sha256, indication, report, whole, made_at)
+    SELECT s.document_id, s.position, s.version, s.sha256, s.indication, s.report, s.whole, s.made_at
+    FROM signature_report s JOIN given g ON g.position = s.position
+    WHERE s.document_id = $1 AND s.report - 'elapsed_ms' <> g.report - 'elapsed_ms'
+)
 INSERT INTO signature_report (document_id, position, sha256, indication, report, whole, made_at)
-SELECT $1, r.position, r.sha256, r.indication, r.report::jsonb, r.whole, hub_now()
-FROM unnest($2::integer[], $3::bytea[], $4::text[], $5::text[], $6::bytea[])
-     AS r(position, sha256, indication, report, whole)
+SELECT $1, position, sha256, indication, report, whole, hub_now() FROM given
 ON CONFLICT (document_id, position) DO UPDATE
 SET indication = excluded.indication, report = excluded.report, whole = excluded.whole,
-    made_at = excluded.made_at
+    made_at = excluded.made_at, version = signature_report.version + 1
+WHERE signature_report.report - 'elapsed_ms' <> excluded.report - 'elapsed_ms'
 """
-REPORTS = """
-SELECT position, sha256, indication, report, whole FROM signature_report
-WHERE document_id = $1 ORDER BY position
+_REPORT = "position, sha256, indication, report, whole, version, made_at"
+REPORTS = f"SELECT {_REPORT} FROM signature_report WHERE document_id = $1 ORDER BY position"
+EARLIER = f"""
+SELECT {_REPORT} FROM signature_report_earlier WHERE document_id = $1 ORDER BY position, version
 """
 EVIDENCE = """
 SELECT id, document_id, delivery_id, kind, body FROM evidence WHERE document_id = $1 ORDER BY id
@@ -113,6 +125,7 @@ SELECT id, document_id, delivery_id, kind, body FROM evidence WHERE document_id 
 FORGET = "UPDATE document SET body_state = 'secret', attachments = '[]'::jsonb WHERE id = $1"
 FORGET_TEXT = "DELETE FROM document_text WHERE document_id = $1"
 FORGET_REPORTS = "DELETE FROM signature_report WHERE document_id = $1"
+FORGET_EARLIER = "DELETE FROM signature_report_earlier WHERE document_id = $1"
 KNOWN_BLOBS = """
 SELECT blob_id AS id FROM document WHERE blob_id = ANY($1::uuid[]) AND body_state = 'kept'
 UNION SELECT rendition_blob FROM document WHERE rendition_blob = ANY($1::uuid[]) AND body_state = 'kept'
@@ -216,18 +229,12 @@ class PgDocuments:
             )
 
     async def reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
-        """Return the stored reports."""
-        rows = await self._connection.fetch(REPORTS, document_id)
-        return tuple(
-            ReportRow(
-                position=row["position"],
-                sha256=row["sha256"],
-                indication=row["indication"],
-                report_json=orjson.dumps(row["report"]),
-                whole=row["whole"],
-            )
-            for row in rows
-        )
+        """Return the newest reports."""
+        return tuple(_report(row) for row in await self._connection.fetch(REPORTS, document_id))
+
+    async def earlier_reports(self, document_id: UUID) -> tuple[ReportRow, ...]:
+        """Return the versions before."""
+        return tuple(_report(row) for row in await self._connection.fetch(EARLIER, document_id))
 
     async def evidence(self, document_id: UUID) -> tuple[EvidenceRow, ...]:
         """Return the statements about a document."""
@@ -239,8 +246,21 @@ class PgDocuments:
         await self._connection.execute(FORGET, document_id)
         await self._connection.execute(FORGET_TEXT, document_id)
         await self._connection.execute(FORGET_REPORTS, document_id)
+        await self._connection.execute(FORGET_EARLIER, document_id)
 
     async def known_blobs(self, blob_ids: Sequence[UUID]) -> set[UUID]:
         """Return those blobs that a row refers to."""
         rows = await self._connection.fetch(KNOWN_BLOBS, list(blob_ids))
         return {row["id"] for row in rows}
+
+
+def _report(row: Record) -> ReportRow:
+    return ReportRow(
+        position=row["position"],
+        sha256=row["sha256"],
+        indication=row["indication"],
+        report_json=orjson.dumps(row["report"]),
+        whole=row["whole"],
+        version=row["version"],
+        made_at=row["made_at"],
+    )

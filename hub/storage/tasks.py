@@ -7,11 +7,11 @@ worker must roll back and stop.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from hub.domain.deadlines import Lane
-from hub.ports.records import Hint, Task
+from hub.ports.records import Hint, NewTask, Task
 from hub.storage.connection import Connection
 from hub.storage.rows import count_of
 
@@ -32,16 +32,26 @@ UPDATE task SET attempts = greatest(attempts - 1, 0), due_at = hub_now() + $3, l
                 lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_token = $2
 """
+LATER = """
+INSERT INTO task (id, kind, lane, document_id, due_at, created_at)
+VALUES ($1, $2, $3, $4, hub_now() + $5, hub_now()) ON CONFLICT (id) DO NOTHING
+"""
+AGAIN = """
+UPDATE task SET due_at = hub_now() + $3, lease_owner = NULL, lease_until = NULL
+WHERE id = $1 AND lease_token = $2
+"""
+DUE_AT = "SELECT due_at FROM task WHERE id = $1"
 MAKE_DUE = """
 UPDATE task SET due_at = least(due_at, hub_now())
 WHERE id = $1 AND (lease_until IS NULL OR lease_until < hub_now())
 RETURNING id, kind, lane
 """
-# Rows of peers are announced by themselves, unless a breaker is open (`peers.py`).
+# Rows of peers are announced by themselves, unless a breaker is open (`peers.py`); second
+# looks wait for no hint.
 NEGLECTED = """
 SELECT id, kind, lane FROM task
 WHERE due_at < hub_now() - $1::interval AND (lease_until IS NULL OR lease_until < hub_now())
-  AND kind NOT LIKE 'deliver.%'
+  AND kind NOT LIKE 'deliver.%' AND kind <> 'verify_again'
 ORDER BY lane = 'normal', due_at LIMIT $2
 """
 # Counting stops at one more than the limit that matters (design section 8: 20,000). How long a task waits
@@ -95,6 +105,19 @@ class PgTasks:
     async def postpone(self, task: Task, *, delay: timedelta, error: str) -> bool:
         """Give a task back, due later."""
         return await self._held(POSTPONE, task.id, task.lease_token, delay, error)
+
+    async def later(self, task: NewTask, *, after: timedelta) -> None:
+        """Make a task that is due after a while."""
+        await self._connection.execute(LATER, task.id, task.kind, task.lane.value, task.document_id, after)
+
+    async def again(self, task: Task, *, delay: timedelta) -> bool:
+        """Give a task back, with its attempts."""
+        return await self._held(AGAIN, task.id, task.lease_token, delay)
+
+    async def due_at(self, task_id: UUID) -> datetime | None:
+        """Return when a task is due."""
+        found: datetime | None = await self._connection.fetchval(DUE_AT, task_id)
+        return found
 
     async def make_due(self, task_id: UUID) -> Hint | None:
         """Make a task due now, unless somebody works on it."""

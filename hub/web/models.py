@@ -355,24 +355,41 @@ class EvidenceList(Model):
 
 
 class SignatureReportOut(Model):
-    """The signature report of one attachment, as `lienthong verify --json` writes it.
+class EarlierReportOut(Model):
+    """What was said before, on which decisions were taken; at `url` in the same forms as the newest."""
 
-    At `url` it is given alone, also as a printable PDF and as ETSI TS 119 102-2 XML (by Accept).
+    version: int
+    made_at: datetime | None
+    indication: str
+    url: str
+
+
+    """The newest signature report of one attachment, as `lienthong verify --json` writes it.
+
+    At `url` it is given alone, also as a printable PDF and as ETSI TS 119 102-2 XML (by Accept). A verdict
+    that waited for an answer may have become another one: `version` counts, `earlier` has those before.
     """
 
     position: int
     sha256: str
+    version: int
+    made_at: datetime | None
     indication: str
     url: str
     report: dict[str, object]
+    earlier: list[EarlierReportOut]
 
 
 class SignatureReports(Model):
-    """The signature reports of a document."""
+    """The signature reports of a document.
+
+    `looked_at_again`: when a verdict that is open for want of an answer is next asked for; null if none is.
+    """
 
     document_id: UUID
     indication: str | None
     reports: list[SignatureReportOut]
+    looked_at_again: datetime | None
 
 
 class VerifyOrder(Model):

@@ -34,6 +34,7 @@ SIGNATURE_OPERATIONS: Final[tuple[Operation, ...]] = (
         handler=signatures.stored,
         answers={200: None},
         media_type=JSON_ARRAY,
+        queries=(Query(name="version", type="integer", text="An earlier version; without it the newest."),),
         problems=("document_unknown", "system_busy", "verification_busy", "storage_unavailable"),
         variants=(signatures.PDF, signatures.XML),
     ),

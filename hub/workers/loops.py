@@ -5,6 +5,7 @@
     sweep      leases, deadlines, alerts, parked statuses, neglected tasks
     janitor    partitions, old keys, blobs without a row
     verify     two consumers, urgent and normal
+    looks      verdicts that waited for somebody's answer are asked for again
     succession mail at units that have ended goes on to their successors
     dead       hints that came back too often: alert, row due again
 
@@ -30,6 +31,7 @@ from hub.services.housekeeping import Housekeeping
 from hub.services.intake_commit import VERIFY
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
+from hub.services.second_looks import SecondLooks
 from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
 from hub.services.verification import VerificationService
@@ -41,6 +43,7 @@ PUMP_GATHER_S: Final = 0.005
 NUMBER_GATHER_S: Final = 0.1
 SWEEP_EVERY_S: Final = 1.0
 SUCCESSION_EVERY_S: Final = 20.0
+LOOK_EVERY_S: Final = 30.0
 JANITOR_EVERY_S: Final = 600.0
 AFTER_FAILURE_S: Final = 1.0
 LANES: Final = ("urgent", "normal")
@@ -104,6 +107,7 @@ class Motions:
     sweeper: Sweeper
     housekeeping: Housekeeping
     verification: VerificationService
+    second_looks: SecondLooks
     dead_letters: DeadLetters
     succession: Succession
     listen: Callable[[], Coroutine[None, None, None]]
@@ -142,6 +146,9 @@ class Loops:
         async def succession_pause() -> None:
             await asyncio.sleep(SUCCESSION_EVERY_S)
 
+        async def look_pause() -> None:
+            await asyncio.sleep(LOOK_EVERY_S)
+
         async def janitor_pause() -> None:
             await asyncio.sleep(JANITOR_EVERY_S)
 
@@ -161,6 +168,8 @@ class Loops:
             group.create_task(repeat("janitor", tidy, pause=janitor_pause), name="janitor")
             forward = self._motions.succession.forward
             group.create_task(repeat("succession", forward, pause=succession_pause), name="succession")
+            look = self._motions.second_looks.look
+            group.create_task(repeat("looks", look, pause=look_pause), name="looks")
             make_due = self._motions.dead_letters.make_due
             group.create_task(self._broker.watch_dead_letters(make_due), name="dead-letters")
             for name, loop in self._also.items():

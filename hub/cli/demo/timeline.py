@@ -21,6 +21,7 @@ WORDS: Final[Mapping[str, str]] = {
     "status_accepted": "trục nhận gói trạng thái {status_code}",
     "recipient_undeliverable": "không gửi được tới {code}: {reason}",
     "verification_finished": "kiểm tra chữ ký: {verdict}",
+    "verification_changed": "kiểm tra lại chữ ký: nay là {verdict}",
     "delivery_queued": "chờ nơi nhận lấy ({decision})",
     "delivery_held": "giữ lại chờ người quyết định: {reason}",
     "delivery_refused": "từ chối chuyển: {reason}",

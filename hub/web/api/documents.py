@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from hub.domain.problems import Refusal
+from hub.ports.records import ReportRow
 from hub.services.intake import Submitted
 from hub.web import body
 from hub.web.api import views
@@ -16,6 +17,7 @@ from hub.web.api.compose import submit_parts
 from hub.web.api.parameters import document_id, idempotency_key, integer
 from hub.web.keys import SERVICES, caller_of
 from hub.web.models import (
+    EarlierReportOut,
     EventPage,
     EvidenceList,
     EvidenceOut,
@@ -95,19 +97,36 @@ async def signatures(request: web.Request) -> web.Response:
     """Return the signature reports of a document's attachments."""
     caller = await caller_of(request)
     wanted = document_id(request)
-    found, rows = await request.app[SERVICES].follow.reports(caller, wanted)
+    found = await request.app[SERVICES].follow.reports(caller, wanted)
     reports = [
         SignatureReportOut(
             position=r.position,
+            version=r.version,
+            made_at=r.made_at,
             sha256=r.sha256.hex(),
             indication=r.indication,
             url=f"/api/v1/documents/{wanted}/signatures/{r.position}",
+            earlier=[_earlier(wanted, e) for e in reversed(found.earlier) if e.position == r.position],
             report=orjson.loads(r.report_json),
         )
-        for r in rows
+        for r in found.newest
     ]
     return json_response(
-        SignatureReports(document_id=wanted, indication=found.document.indication, reports=reports)
+        SignatureReports(
+            document_id=wanted,
+            indication=found.document.indication,
+            looked_at_again=found.looked_at_again,
+            reports=reports,
+        )
+    )
+
+
+def _earlier(document: UUID, row: ReportRow) -> EarlierReportOut:
+    return EarlierReportOut(
+        version=row.version,
+        made_at=row.made_at,
+        indication=row.indication,
+        url=f"/api/v1/documents/{document}/signatures/{row.position}?version={row.version}",
     )
 
 

@@ -19,7 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from hub.domain.problems import Refusal
 from hub.services.access import Caller
 from hub.web import body
-from hub.web.api.parameters import document_id, json_body
+from hub.web.api.parameters import document_id, integer, json_body
 from hub.web.keys import SERVICES, Services, caller_of
 from hub.web.models import VerifyOrder
 from hub.web.responses import stored_json
@@ -37,6 +37,7 @@ NAME_MAX: Final = 255
 CONTENTS_MOST: Final = 20
 CHUNK: Final = 256 * 1024
 POSITION_DIGITS: Final = 4
+VERSION_MOST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ async def stored(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     caller = await caller_of(request)
     wanted, document, position = _wanted(request), document_id(request), _position(request)
-    found = await services.signatures.stored(caller, document, position)
+    found = await services.signatures.stored(caller, document, position, version=_version(request))
     if wanted == JSON:
         return stored_json(b"[" + found.report_json + b"]")
     if found.whole is None:
@@ -156,6 +157,12 @@ def _wanted(request: web.Request) -> str:
         if kind in {JSON, PDF, XML}:
             return kind
     return JSON
+
+
+def _version(request: web.Request) -> int | None:
+    if "version" not in request.query:
+        return None
+    return integer(request, "version", default=1, least=1, most=VERSION_MOST)
 
 
 def _position(request: web.Request) -> int:

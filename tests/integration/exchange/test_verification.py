@@ -145,7 +145,7 @@ async def test_a_message_on_which_whole_nodes_die_is_delivered_with_a_warning_th
     async with hub.motions.verification._uow.begin() as tx:
         await tx.tasks.claim(task, owner="another that dies", lease=timedelta(minutes=1))
     await hub.later(minutes=2)
-    monkeypatch.setattr("hub.services.verification.unpacked", _must_not_be_called)
+    monkeypatch.setattr("hub.services.examiner.unpacked", _must_not_be_called)
     await hub.settle()
     shown = await a.show(sent.document_id)
     assert (shown["indication"], shown["deliveries"][0]["state"]) == ("INDETERMINATE", "queued")
@@ -253,7 +253,7 @@ async def test_a_database_that_fails_at_the_verdict_leaves_the_task(
         raise DatabaseUnavailable("the test cut the line")
 
     with monkeypatch.context() as broken:
-        broken.setattr(hub.motions.verification, "_decide", away)
+        broken.setattr(hub.motions.verification, "decide", away)
         await hub.settle()
     await hub.later(minutes=2)
     await hub.settle()
