@@ -59,6 +59,19 @@ class TimelineEntry:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """The signature reports of a document: the newest, and those before.
+
+    `looked_at_again` is when an open verdict is next asked for; None if all are final, or given up.
+    """
+
+    document: DocumentRecord
+    newest: tuple[ReportRow, ...]
+    earlier: tuple[ReportRow, ...]
+    looked_at_again: datetime | None
+
+
 class FollowService:
     """Answers questions about accepted documents."""
 
@@ -175,4 +188,3 @@ def _is_of_document(event: EventRow) -> bool:
 def _may_know(delivery: DeliveryRecord) -> bool:
     # What was held back, refused or withdrawn before it left the hub, its recipient never got to know.
     return delivery.state in OFFERED_STATES or delivery.lease_token > 0
-        found: list[EventRow] = []
