@@ -354,7 +354,6 @@ class EvidenceList(Model):
     evidence: list[EvidenceOut]
 
 
-class SignatureReportOut(Model):
 class EarlierReportOut(Model):
     """What was said before, on which decisions were taken; at `url` in the same forms as the newest."""
 
@@ -364,6 +363,7 @@ class EarlierReportOut(Model):
     url: str
 
 
+class SignatureReportOut(Model):
     """The newest signature report of one attachment, as `lienthong verify --json` writes it.
 
     At `url` it is given alone, also as a printable PDF and as ETSI TS 119 102-2 XML (by Accept). A verdict
@@ -371,13 +371,13 @@ class EarlierReportOut(Model):
     """
 
     position: int
-    sha256: str
     version: int
     made_at: datetime | None
+    sha256: str
     indication: str
     url: str
-    report: dict[str, object]
     earlier: list[EarlierReportOut]
+    report: dict[str, object]
 
 
 class SignatureReports(Model):
@@ -388,8 +388,8 @@ class SignatureReports(Model):
 
     document_id: UUID
     indication: str | None
-    reports: list[SignatureReportOut]
     looked_at_again: datetime | None
+    reports: list[SignatureReportOut]
 
 
 class VerifyOrder(Model):
