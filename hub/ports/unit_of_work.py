@@ -233,8 +233,8 @@ class DeliveryRepo(Protocol):
     async def systems_with_queued(self, system_ids: Collection[UUID]) -> set[UUID]:
         """Return those systems that have anything queued, also what waits or is parked."""
 
-    async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
-        """Return deliveries in a state with their documents, oldest first."""
+    async def held(self, *, limit: int) -> tuple[Offer, ...]:
+        """Return the deliveries that wait for a person, with their documents, oldest first."""
 
     async def confirmed(
         self, system_id: UUID, *, since: datetime, created_since: datetime, after: UUID | None, limit: int
@@ -269,8 +269,11 @@ class EventRepo(Protocol):
     async def reasons(self, document_id: UUID) -> dict[UUID, str]:
         """Return the reasons given by people, by event id."""
 
-    async def after(self, seq: int, *, system_id: UUID, limit: int) -> tuple[EventRow, ...]:
-        """Return numbered events that concern a system (as sender or recipient), by cursor."""
+    async def among(
+        self, after: int, until: int, *, system_id: UUID, offered: Collection[str], limit: int
+    ) -> tuple[EventRow, ...]:
+        """Return those of the events numbered after `after` and up to `until` that concern a system: its
+        documents, and its deliveries that were ever leased or are in one of the states `offered`."""
 
     async def head(self) -> int:
         """Return the highest number given so far."""

@@ -73,7 +73,7 @@ class DecisionService:
     async def waiting(self) -> tuple[Offer, ...]:
         """Return the deliveries that wait for a person, oldest first."""
         async with self._uow.read() as query:
-            return await query.deliveries.in_state(DeliveryState.HELD, limit=LISTED_MOST)
+            return await query.deliveries.held(limit=LISTED_MOST)
 
     async def release(self, delivery_id: UUID, *, by: str, reason: str) -> DeliveryRecord:
         """Let a held delivery go to its recipient.

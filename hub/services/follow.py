@@ -72,10 +72,32 @@ class Reports:
     looked_at_again: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How much of the log one call looks through: so many stretches of so many events."""
+
+    stretch: int = 5_000
+    stretches: int = 20
+
+
+DEFAULT_REACH: Final = Reach()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsAfter:
+    """A piece of the log as one system sees it, the cursor after it, and whether there is more by now."""
+
+    events: tuple[EventRow, ...]
+    following: int
+    more: bool
+
+
 class FollowService:
     """Answers questions about accepted documents."""
 
-    def __init__(self, uow: UnitOfWork, blobs: BlobStore) -> None:
+    def __init__(self, uow: UnitOfWork, blobs: BlobStore, reach: Reach = DEFAULT_REACH) -> None:
+        """Answer from rows and blobs; `reach` is how much of the log one call looks through."""
+        self._reach = reach
         self._uow = uow
         self._blobs = blobs
 
@@ -147,19 +169,32 @@ class FollowService:
         document = followed.document
         return document, self._blobs.read(document.blob_id, sha256=document.sha256)
 
-    async def events_after(
-        self, caller: Caller, cursor: int, *, limit: int
-    ) -> tuple[tuple[EventRow, ...], int]:
+    async def events_after(self, caller: Caller, cursor: int, *, limit: int) -> EventsAfter:
         """Return numbered events about the caller's documents and deliveries, and the next cursor.
 
-        The next cursor lies past everything that was looked at, also where nothing concerned the caller:
-        so a quiet system does not read the whole log again with each call.
+        The next cursor lies past everything that was looked at, also where nothing concerned the caller. A
+        call looks at a bounded piece of the log, a stretch at a time: a system that begins to follow after
+        years, and whose own events are few, comes to the end in some calls and never runs into a time limit.
         """
+        found: list[EventRow] = []
         async with self._uow.read() as query:
             head = await query.events.head()
-            rows = await query.events.after(cursor, system_id=caller.system_id, limit=limit)
-        last = max((row.seq for row in rows if row.seq is not None), default=cursor)
-        return rows, last if len(rows) >= limit else max(last, head)
+            looked_at = cursor
+            for _ in range(self._reach.stretches):
+                if looked_at >= head or len(found) >= limit:
+                    break
+                until = min(head, looked_at + self._reach.stretch)
+                found += await query.events.among(
+                    looked_at,
+                    until,
+                    system_id=caller.system_id,
+                    offered=OFFERED_STATES,
+                    limit=limit - len(found),
+                )
+                looked_at = until
+        last = found[-1].seq if len(found) >= limit else None
+        following = looked_at if last is None else last
+        return EventsAfter(events=tuple(found), following=following, more=following < head)
 
     async def _visible(self, query: Transaction, caller: Caller, document_id: UUID) -> Followed:
         document = await query.documents.get(document_id)

@@ -68,16 +68,17 @@ LEFT JOIN document_text t ON t.document_id = d.document_id
 ORDER BY r.rank, r.lane DESC, d.id
 LIMIT $3
 """
-IN_STATE = f"""
+# The state stands in the text: a parameter could not be matched with the index of what is held.
+HELD = f"""
 SELECT {prefixed(DELIVERY_COLUMNS, "d", "dl_")}, {prefixed(DOCUMENT_COLUMNS, "o", "do_")},
        {prefixed(TEXT_COLUMNS, "t", "tx_")}
 FROM delivery d
 JOIN document o ON o.id = d.document_id
 LEFT JOIN document_text t ON t.document_id = d.document_id
-WHERE d.state = $1
-ORDER BY d.id LIMIT $2
+WHERE d.state = 'held'
+ORDER BY d.id LIMIT $1
 """
-# By the primary key from the cursor on: partitions of older months are not touched.
+# By the system's index of what it confirmed, from the cursor on: older months are not touched.
 CONFIRMED = f"""
 SELECT {prefixed(DELIVERY_COLUMNS, "d", "dl_")}, {prefixed(DOCUMENT_COLUMNS, "o", "do_")},
        {prefixed(TEXT_COLUMNS, "t", "tx_")}
@@ -166,9 +167,9 @@ class PgDeliveries:
         rows = await self._connection.fetch(WITH_QUEUED, list(system_ids))
         return {row["s"] for row in rows}
 
-    async def in_state(self, state: DeliveryState, *, limit: int) -> tuple[Offer, ...]:
-        """Return deliveries in a state with their documents, oldest first."""
-        return _offers(await self._connection.fetch(IN_STATE, state.value, limit))
+    async def held(self, *, limit: int) -> tuple[Offer, ...]:
+        """Return the deliveries that wait for a person, with their documents, oldest first."""
+        return _offers(await self._connection.fetch(HELD, limit))
 
     async def confirmed(
         self, system_id: UUID, *, since: datetime, created_since: datetime, after: UUID | None, limit: int

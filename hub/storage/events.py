@@ -8,6 +8,7 @@ with it the lock (design section 3, "No leader").
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from hub.ports.records import EventRow
@@ -21,12 +22,15 @@ _COLUMNS = "id, seq, kind, document_id, delivery_id, unit_id, body, at"
 # with a day for clocks that differ, the other gives the order.
 OF_DOCUMENT = f"SELECT {_COLUMNS} FROM event WHERE document_id = $1 AND id >= $2 ORDER BY at, id"
 REASONS = "SELECT event_id, reason FROM delivery_text WHERE document_id = $1"
-AFTER = f"""
+# Of a stretch of the log, each event is looked up by keys: asked with EXISTS, the planner reads and hashes
+# all deliveries there are; asked about the whole log, a system whose events are few waits for ever.
+AMONG = f"""
 SELECT {_COLUMNS} FROM event e
-WHERE seq > $1 AND (
-    EXISTS (SELECT FROM document d WHERE d.id = e.document_id AND d.system_id = $2)
-    OR EXISTS (SELECT FROM delivery d WHERE d.id = e.delivery_id AND d.system_id = $2))
-ORDER BY seq LIMIT $3
+WHERE seq > $1 AND seq <= $2 AND (
+    (SELECT d.system_id FROM document d WHERE d.id = e.document_id) = $3
+    OR (SELECT d.system_id FROM delivery d
+        WHERE d.id = e.delivery_id AND (d.lease_token > 0 OR d.state = ANY ($4::text[]))) = $3)
+ORDER BY seq LIMIT $5
 """
 LOCK_CURSOR = "SELECT seq FROM event_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED"
 NUMBERED_AFTER = f"SELECT {_COLUMNS} FROM event WHERE seq > $1 ORDER BY seq LIMIT $2"
@@ -61,9 +65,11 @@ class PgEvents:
         rows = await self._connection.fetch(REASONS, document_id)
         return {row["event_id"]: row["reason"] for row in rows}
 
-    async def after(self, seq: int, *, system_id: UUID, limit: int) -> tuple[EventRow, ...]:
-        """Return numbered events that concern a system, by cursor."""
-        rows = await self._connection.fetch(AFTER, seq, system_id, limit)
+    async def among(
+        self, after: int, until: int, *, system_id: UUID, offered: Collection[str], limit: int
+    ) -> tuple[EventRow, ...]:
+        """Return those events of a stretch of the log that concern a system."""
+        rows = await self._connection.fetch(AMONG, after, until, system_id, sorted(offered), limit)
         return tuple(EventRow(**dict(row)) for row in rows)
 
     async def head(self) -> int:

@@ -332,10 +332,11 @@ class Timeline(Model):
 
 
 class EventPage(Model):
-    """Events after a cursor; ask again with `next`."""
+    """Events after a cursor; ask again with `next`, at once where there is `more`."""
 
     events: list[EventOut]
     next: int
+    more: bool
 
 
 class EvidenceOut(Model):

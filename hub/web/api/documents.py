@@ -147,5 +147,6 @@ async def events(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     after = integer(request, "after", default=0, least=0, most=2**62)
     limit = integer(request, "limit", default=100, least=1, most=EVENTS_PAGE)
-    rows, following = await request.app[SERVICES].follow.events_after(caller, after, limit=limit)
-    return json_response(EventPage(events=[views.event(r) for r in rows], next=following))
+    page = await request.app[SERVICES].follow.events_after(caller, after, limit=limit)
+    shown = [views.event(row) for row in page.events]
+    return json_response(EventPage(events=shown, next=page.following, more=page.more))

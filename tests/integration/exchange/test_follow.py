@@ -9,7 +9,9 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.support.hub import UNKNOWN, A, B, C, HubUnderTest, Peer, at_once
+from hub.services.follow import FollowService, Reach
+from hub.storage.unit_of_work import PgUnitOfWork
+from tests.support.hub import FAILED, UNKNOWN, A, B, C, HubUnderTest, Peer, at_once
 from tests.support.messages import letter, status
 
 
@@ -91,6 +93,45 @@ async def test_pages_of_any_size_make_up_the_whole(hub: HubUnderTest, a: Peer, b
         pieces += page
     assert pieces == whole
     assert await events(b, after=end) == ([], end)
+
+
+async def test_a_quiet_system_reads_a_long_log_a_piece_at_a_time_and_misses_nothing(
+    hub: HubUnderTest, a: Peer, b: Peer, c: Peer
+) -> None:
+    await busy(hub, a, b, c)
+    whole, end = await events(c)
+    follow = FollowService(PgUnitOfWork(hub.pool), hub.blobs, Reach(stretch=2, stretches=3))
+    cursor, found, more = 0, [], True
+    while more:
+        page = await follow.events_after(c.caller, cursor, limit=500)
+        assert page.following - cursor <= 6
+        found += [event.seq for event in page.events]
+        cursor, more = page.following, page.more
+    assert found == [event["seq"] for event in whole]
+    assert cursor == end > 6
+
+
+async def test_the_stream_says_whether_there_is_more(hub: HubUnderTest, a: Peer, b: Peer, c: Peer) -> None:
+    await busy(hub, a, b, c)
+    first = (await a.call("GET", "/api/v1/events", params={"after": "0", "limit": "1"})).json
+    assert (len(first["events"]), first["more"]) == (1, True)
+    rest = (await a.call("GET", "/api/v1/events", params={"after": str(first["next"])})).json
+    assert rest["more"] is False
+
+
+async def test_what_was_held_back_is_not_in_its_recipients_stream_until_it_is_released(
+    hub: HubUnderTest, a: Peer, b: Peer
+) -> None:
+    hub.verifier.verdict = FAILED
+    await a.accepted(letter(A, B))
+    await hub.settle()
+    assert await hub.column("SELECT state FROM delivery") == ["held"]
+    found, cursor = await events(b)
+    assert (found, cursor) == ([], await hub.count("event"))
+    delivery = await _delivery(hub, B)
+    await hub.decisions.release(UUID(delivery), by="Văn thư", reason="đã xác minh")
+    await hub.settle()
+    assert {event["kind"] for event in (await events(b, after=cursor))[0]} == {"delivery_released"}
 
 
 async def test_an_event_that_is_not_numbered_yet_is_not_in_the_stream(
