@@ -121,7 +121,8 @@ def validate_file(
 def render(report: ValidationReport, lang: Language) -> str:
     """The report as text for a terminal."""
     words = _WORDS[lang]
-    lines = [f"{shown(report.file)}: {words['accepted'] if report.ok else words['refused']}"]
+    outcome = "not_examined" if not report.examined else "accepted" if report.ok else "refused"
+    lines = [f"{shown(report.file)}: {words[outcome]}"]
     lines += [f"  {label}: {text}" for label, text in _facts(report, words) if text]
     for heading, issues in ((words["errors"], report.errors), (words["warnings"], report.warnings)):
         if issues:
@@ -261,6 +262,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
     "vi": {
         "accepted": "được chấp nhận",
         "refused": "bị từ chối",
+        "not_examined": "không kiểm tra được",
         "errors": "Lỗi",
         "warnings": "Cảnh báo",
         "kind": "Loại thông điệp",
@@ -284,6 +286,7 @@ _WORDS: Final[dict[Language, dict[str, str]]] = {
     "en": {
         "accepted": "accepted",
         "refused": "refused",
+        "not_examined": "could not be examined",
         "errors": "Errors",
         "warnings": "Warnings",
         "kind": "Message",

@@ -6,6 +6,7 @@ standard error, and exit code 1 (2 for wrong arguments); a traceback is a bug.
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
@@ -19,6 +20,7 @@ from hub.cli import (
     bench,
     bench_polling,
     bench_recipients,
+    bench_rows,
     bench_signatures,
     conformance,
     desk,
@@ -33,6 +35,7 @@ from hub.cli import (
 )
 from hub.cli.demo.command import demo
 from hub.cli.errors import explain
+from hub.cli.usage import told
 
 USAGE: Final = 2
 VERDICT_USAGE: Final = 3
@@ -66,6 +69,7 @@ app.add_typer(trust.trust, name="trust")
 benches.callback(invoke_without_command=True)(bench.bench)
 benches.command("polling")(bench_polling.polling)
 benches.command("recipients")(bench_recipients.recipients)
+benches.command("rows")(bench_rows.rows)
 benches.command("signatures")(bench_signatures.signatures)
 
 
@@ -78,6 +82,7 @@ def version() -> None:
 def main() -> None:
     """Run the command line; what a person can mend becomes a sentence and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _speak_utf8()
     try:
         sys.exit(app(standalone_mode=False, prog_name="lienthong"))
     except typer.TyperException as error:
@@ -86,10 +91,10 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except Exception as error:
-        told = explain(error)
-        if told is None:
+        text = explain(error)
+        if text is None:
             raise
-        print(told, file=sys.stderr)
+        print(text, file=sys.stderr)
         sys.exit(1)
 
 
@@ -98,13 +103,18 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def _speak_utf8() -> None:
+    # What is printed is Vietnamese and, with --json, read by programs: UTF-8 whatever the locale says. Names
+    # of files go out with the bytes they came in with.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def _tell_usage(error: typer.TyperException) -> None:
     # A command without arguments has shown its help already and has no message.
-    if message := error.format_message().strip():
-        print(
-            f"Tham số không đúng / wrong arguments: {message}\nXem / see: lienthong --help [usage]",
-            file=sys.stderr,
-        )
+    if error.format_message().strip():
+        print(told(error), file=sys.stderr)
 
 
 def _usage_code(arguments: list[str]) -> int:

@@ -30,6 +30,8 @@ from hub.cli.options import (
     items_of,
     name_of,
 )
+from hub.cli.usage import Misuse
+from hub.config.reasons import system_reason
 from hub.demo_data import binh_duong_csv
 from hub.domain.directory import Agency, Level, UnitState
 from hub.domain.directory_csv import ParsedDirectory, format_csv, parse
@@ -221,7 +223,10 @@ def retire_agency(
 ) -> None:
     """Cho một cơ quan ngừng hoạt động; nơi kế thừa nhận văn bản từ ngày đó (retire an agency)."""
     if (successor is None) != no_successor:
-        raise typer.BadParameter("cần đúng một trong hai: --successor, hoặc --no-successor")
+        raise Misuse(
+            "cần đúng một trong hai: --successor, hoặc --no-successor",
+            "give either --successor or --no-successor",
+        )
     heirs = () if successor is None else (successor,)
     how = _How(preview=preview, yes=yes, by=by, home=home, config=config)
     _end((code,), heirs, None, on, how=how)
@@ -241,7 +246,10 @@ def merge_agencies(
     """Sáp nhập các cơ quan vào một (merge agencies into one)."""
     ending = items_of(units)
     if len(set(ending)) < 2:
-        raise typer.BadParameter("sáp nhập cần ít nhất hai cơ quan; một cơ quan thì dùng `agency retire`")
+        raise Misuse(
+            "sáp nhập cần ít nhất hai cơ quan; một cơ quan thì dùng `agency retire`",
+            "a merger takes two agencies or more; `agency retire` takes one",
+        )
     how = _How(preview=preview, yes=yes, by=by, home=home, config=config)
     _end(ending, (into,), None, on, how=how)
 
@@ -394,7 +402,7 @@ def _confirmed(seen: Preview) -> bool:
 
 def _parsed(file: Path | None, *, demo: bool) -> ParsedDirectory:
     if (file is None) == (not demo):
-        raise typer.BadParameter("cần đúng một trong hai: tệp CSV, hoặc --demo")
+        raise Misuse("cần đúng một trong hai: tệp CSV, hoặc --demo", "give either a CSV file or --demo")
     return parse(binh_duong_csv() if file is None else _text_of(file))
 
 
@@ -403,4 +411,5 @@ def _text_of(file: Path) -> str:
         with file.open("rb") as opened:
             return decode(opened.read(FILE_MAX + 1))
     except OSError as error:
-        raise typer.BadParameter(f"không đọc được {file} (cannot be read): {error.strerror}") from None
+        why = system_reason(error)
+        raise Misuse(f"không đọc được {file}: {why.vi}", f"{file} cannot be read: {why.en}") from None

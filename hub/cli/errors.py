@@ -8,6 +8,7 @@ from hub.bootstrap import SchemaOutdated, TrustUnusable
 from hub.bootstrap.clock import ClockRefused
 from hub.broker.declaring import TopologyConflict
 from hub.config import SettingsInvalid
+from hub.config.reasons import system_reason
 from hub.domain.directory_file import FileUnreadable
 from hub.domain.directory_orders import OrderRefused
 from hub.domain.problems import HubError
@@ -45,8 +46,9 @@ def explain(error: BaseException) -> str | None:
         vi = f"{error.text('vi')} {error.action('vi')}"
         return _both(error.code, vi, f"{error.text('en')} {error.action('en')}")
     if isinstance(error, SettingsInvalid):
-        listed = "\n".join(f"  {option}: {text}" for option, text in error.problems)
-        return _both(error.code, "Cấu hình không hợp lệ:", "The settings cannot be used:") + f"\n{listed}"
+        vi = "".join(f"\n  {fault.option}: {fault.reason.vi}" for fault in error.faults)
+        en = "".join(f"\n  {fault.option}: {fault.reason.en}" for fault in error.faults)
+        return f"Cấu hình không hợp lệ:{vi}\nThe settings cannot be used [{error.code}]:{en}"
     return _plain(error)
 
 
@@ -91,6 +93,14 @@ def _plain(error: BaseException) -> str | None:
                 error.code,
                 f"Không dùng được kho tệp: {error}. Kiểm tra dung lượng và quyền ghi.",
                 f"The blob store cannot be used: {error}. Check its space and permissions.",
+            )
+        case OSError(errno=int()):
+            place = f"{error.filename}: " if error.filename is not None else ""
+            why = system_reason(error)
+            return _both(
+                "system_refuses",
+                f"Hệ điều hành không cho: {place}{why.vi}.",
+                f"The system does not allow it: {place}{why.en}.",
             )
         case _:
             return None

@@ -12,16 +12,31 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from hub.cli.usage import Misuse
 from hub.config import Settings, load_settings
 from hub.observability import logging
 
 S = TypeVar("S")
 T = TypeVar("T")
 
+
+def path_of(text: str) -> Path:
+    """Return a path; raises Misuse: an empty one would silently be the folder one is in."""
+    if not text.strip():
+        raise Misuse("đường dẫn trống", "an empty path")
+    return Path(text)
+
+
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Thư mục giữ toàn bộ dữ liệu (LIENTHONG_HOME).")
+    Path | None,
+    typer.Option(
+        "--home", parser=path_of, metavar="FOLDER", help="Thư mục giữ toàn bộ dữ liệu (LIENTHONG_HOME)."
+    ),
 ]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Tệp cấu hình TOML (LIENTHONG_CONFIG).")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", parser=path_of, metavar="FILE", help="Tệp cấu hình TOML (LIENTHONG_CONFIG)."),
+]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Người quyết định (mặc định: tài khoản đang dùng).")
 ]
@@ -54,13 +69,15 @@ def name_of(by: str | None) -> str:
 
 
 def day_of(text: str | None) -> date | None:
-    """Return a day given as 2026-07-01; raises BadParameter."""
+    """Return a day given as 2026-07-01; raises Misuse."""
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} không phải ngày dạng 2026-07-01 (not a date)") from None
+        raise Misuse(
+            f"{text!r} không phải ngày dạng 2026-07-01", f"{text!r} is no day like 2026-07-01"
+        ) from None
 
 
 def items_of(texts: list[str] | None) -> tuple[str, ...]:

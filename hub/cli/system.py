@@ -17,6 +17,7 @@ from hub.bootstrap import open_registry
 from hub.bootstrap.exits import open_adapters
 from hub.cli.options import ConfigOption, HomeOption, JsonOption, at_work, day_of, name_of
 from hub.cli.system_view import client_api_lines, key_lines, system_json, system_lines
+from hub.cli.usage import Misuse
 from hub.domain.adapters import PULL_ADAPTERS, VXP
 from hub.domain.binding import PinnedCertificate, normalise_digest
 from hub.ports.exits import Failed
@@ -129,7 +130,9 @@ def set_secret(
 ) -> None:
     """Đặt bí mật của bộ kết nối từ tệp hoặc đầu vào chuẩn, không từ dòng lệnh (set an adapter's secret)."""
     if sum((file is not None, generate, remove)) > 1:
-        raise typer.BadParameter("chỉ dùng một trong: --file, --generate, --remove")
+        raise Misuse(
+            "chỉ dùng một trong: --file, --generate, --remove", "give one of --file, --generate, --remove"
+        )
     kept = timedelta(days=grace)
     if remove:
         _adapters(home, config, lambda a: a.remove_secret(name, secret))
@@ -242,7 +245,9 @@ def pin_certificate(
 ) -> None:
     """Gắn phần mềm với một chứng thư TLS; hai chứng thư có thể cùng hiệu lực (pin a client certificate)."""
     if (file is None) == (sha256 is None):
-        raise typer.BadParameter("cần đúng một trong hai: --certificate, hoặc --sha256")
+        raise Misuse(
+            "cần đúng một trong hai: --certificate, hoặc --sha256", "give either --certificate or --sha256"
+        )
     digest, ends = _certificate(file) if file is not None else (_digest(sha256 or ""), None)
     start, end = _begin(day_of(first)), _end(day_of(last)) or ends
     pinned = PinnedCertificate(sha256=digest, valid_from=start, valid_to=end)
@@ -274,7 +279,7 @@ def set_networks(
 ) -> None:
     """Chỉ cho phần mềm gọi từ các mạng này (let a system call from these networks alone)."""
     if bool(networks) == anywhere:
-        raise typer.BadParameter("cần các mạng, hoặc --anywhere")
+        raise Misuse("cần các mạng, hoặc --anywhere", "give networks or --anywhere")
     system = _registry(home, config, lambda r: r.settings.set_networks(name, networks or []))
     print(f"{name}: {', '.join(system.binding.networks) or 'mọi nơi / anywhere'}")
 
@@ -359,14 +364,20 @@ def _pairs(texts: list[str]) -> dict[str, str | None]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or name.strip() in pairs:
-            raise typer.BadParameter(f"cần TÊN=GIÁ TRỊ, mỗi tên một lần; không phải {name!r}")
+            raise Misuse(
+                f"cần TÊN=GIÁ TRỊ, mỗi tên một lần; không phải {text!r}",
+                f"NAME=VALUE is wanted, each name once; {text!r} is not",
+            )
         pairs[name.strip()] = value.strip() or None
     return pairs
 
 
 def _secret_of(file: Path | None) -> bytes:
     if file is None and sys.stdin.isatty():
-        raise typer.BadParameter("đưa bí mật qua đầu vào chuẩn (< tệp) hoặc --file, không gõ trên dòng lệnh")
+        raise Misuse(
+            "đưa bí mật qua đầu vào chuẩn (< tệp) hoặc --file, không gõ trên dòng lệnh",
+            "a secret comes from standard input (< file) or --file, never from the keyboard",
+        )
     if file is None:
         value = sys.stdin.buffer.read(SECRET_MOST_BYTES + 1)
     else:
@@ -385,7 +396,9 @@ def _certificate(file: Path) -> tuple[bytes, datetime]:
             else x509.load_der_x509_certificate(raw)
         )
     except ValueError:
-        raise typer.BadParameter(f"{file} không phải chứng thư PEM hoặc DER (not a certificate)") from None
+        raise Misuse(
+            f"{file} không phải chứng thư PEM hoặc DER", f"{file} is no certificate in PEM or DER"
+        ) from None
     return hashlib.sha256(loaded.public_bytes(Encoding.DER)).digest(), loaded.not_valid_after_utc
 
 
@@ -393,7 +406,7 @@ def _digest(text: str) -> bytes:
     try:
         return normalise_digest(text)
     except ValueError:
-        raise typer.BadParameter("SHA-256 có 64 chữ số hex (a SHA-256 has 64 hex digits)") from None
+        raise Misuse("SHA-256 có 64 chữ số hex", "a SHA-256 has 64 hex digits") from None
 
 
 def _begin(day: date | None) -> datetime | None:

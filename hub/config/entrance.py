@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from hub.config.base import Group
+from hub.config.reasons import refusal
 
 
 class Tls(Group):
@@ -36,11 +37,11 @@ class Tls(Group):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key belong together")
+            raise refusal("certificate và key phải đi cùng nhau", "certificate and key belong together")
         if self.client_ca is not None and self.certificate is None:
-            raise ValueError("client_ca needs certificate and key")
+            raise refusal("client_ca cần certificate và key", "client_ca needs certificate and key")
         if self.client_required and self.client_ca is None:
-            raise ValueError("client_required needs client_ca")
+            raise refusal("client_required cần client_ca", "client_required needs client_ca")
         return self
 
 
@@ -70,5 +71,8 @@ class Proxy(Group):
     @model_validator(mode="after")
     def _believed(self) -> Self:
         if self.certificate_header is not None and not self.networks:
-            raise ValueError("certificate_header needs networks: nobody else may say who the caller is")
+            raise refusal(
+                "certificate_header cần networks: không ai khác được nói người gọi là ai",
+                "certificate_header needs networks: nobody else may say who the caller is",
+            )
         return self

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from hub.config.base import Count, Group, Seconds
+from hub.config.reasons import refusal
 
 
 class Push(Group):
@@ -28,5 +29,7 @@ class Push(Group):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.retry_base_s > self.retry_cap_s:
-            raise ValueError("retry_base_s must not be above retry_cap_s")
+            raise refusal(
+                "retry_base_s không được lớn hơn retry_cap_s", "retry_base_s must not be above retry_cap_s"
+            )
         return self

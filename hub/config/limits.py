@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from hub.config.base import GIB, KIB, MIB, Count, Group, Seconds
+from hub.config.reasons import refusal
 
 
 class Limits(Group):
@@ -69,9 +70,12 @@ class Leases(Group):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.renew_s * 2 > self.worker_s:
-            raise ValueError("renew_s must be at most half of worker_s")
+            raise refusal("renew_s không được quá nửa worker_s", "renew_s must be at most half of worker_s")
         if not self.recipient_min_s <= self.recipient_s <= self.recipient_max_s:
-            raise ValueError("recipient_s must lie between recipient_min_s and recipient_max_s")
+            raise refusal(
+                "recipient_s phải nằm giữa recipient_min_s và recipient_max_s",
+                "recipient_s must lie between recipient_min_s and recipient_max_s",
+            )
         return self
 
 
@@ -89,9 +93,15 @@ class Deadlines(Group):
     @model_validator(mode="after")
     def _five_each(self) -> Self:
         if len(self.alert_s) != 5 or len(self.evidence_s) != 5:
-            raise ValueError("alert_s and evidence_s have five values each, for Priority 0 to 4")
+            raise refusal(
+                "alert_s và evidence_s mỗi bên có năm giá trị, cho độ khẩn 0 đến 4",
+                "alert_s and evidence_s have five values each, for Priority 0 to 4",
+            )
         if any(alert >= end for alert, end in zip(self.alert_s, self.evidence_s, strict=True)):
-            raise ValueError("an alert must come before its evidence of non-delivery")
+            raise refusal(
+                "cảnh báo phải tới trước chứng cứ không giao được",
+                "an alert must come before its evidence of non-delivery",
+            )
         return self
 
     def of(self, priority: int) -> tuple[timedelta, timedelta]:

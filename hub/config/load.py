@@ -7,11 +7,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from hub.config.base import Group
+from hub.config.reasons import Reason, reason_of, system_reason
 from hub.config.settings import DEFAULT_HOME, Settings
 
 ENV_PREFIX: Final = "LIENTHONG_"
@@ -22,14 +23,21 @@ OTHER_VARIABLES: Final = frozenset({ENV_CONFIG, "LIENTHONG_SHARED"})
 OTHER_PREFIXES: Final = ("LIENTHONG_TEST_",)
 
 
+class Fault(NamedTuple):
+    """One option that cannot be used, and why, without its value."""
+
+    option: str
+    reason: Reason
+
+
 class SettingsInvalid(Exception):
-    """The settings cannot be used. `problems` are (option, what is wrong), without any value."""
+    """The settings cannot be used: `faults` say which options, and why."""
 
     code = "settings_invalid"
 
-    def __init__(self, problems: tuple[tuple[str, str], ...]) -> None:
-        super().__init__("; ".join(f"{option}: {text}" for option, text in problems))
-        self.problems = problems
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.option}: {fault.reason.en}" for fault in faults))
+        self.faults = faults
 
 
 def load_settings(
@@ -42,16 +50,26 @@ def load_settings(
     env = _from_environment(os.environ if environment is None else environment)
     given = {name: value for name, value in overrides.items() if value is not None}
     home = Path(str(given.get("home", env.get("home", DEFAULT_HOME)))).expanduser()
+    _require_folder(home)
     named = config or _path_of(env.pop(ENV_CONFIG, None))
     if named is not None and not named.is_file():
-        raise SettingsInvalid(((ENV_CONFIG, f"there is no file {named}"),))
+        raise SettingsInvalid(Fault(ENV_CONFIG, Reason(f"không có tệp {named}", f"there is no file {named}")))
     file = _from_file(named or home / CONFIG_NAME)
     if "home" in file and named is None:
-        raise SettingsInvalid((("home", f"cannot be set in {CONFIG_NAME}, which is found through it"),))
+        vi = f"không đặt được trong {CONFIG_NAME}: tệp này được tìm trong chính thư mục đó"
+        raise SettingsInvalid(Fault("home", Reason(vi, f"cannot be set in {CONFIG_NAME}, found through it")))
     try:
         return Settings.model_validate(_merge(file, env, given))
     except ValidationError as error:
-        raise SettingsInvalid(_problems(error)) from None
+        raise SettingsInvalid(*_faults(error)) from None
+
+
+def _require_folder(home: Path) -> None:
+    """Refuse a home that is a file or lies below one; one that is not there yet is made when needed."""
+    existing = next(path for path in (home, *home.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(existing):  # noqa: PTH112 (never raises)
+        vi = f"{home} không dùng được: {existing} không phải thư mục"
+        raise SettingsInvalid(Fault("home", Reason(vi, f"{home}: {existing} is no folder")))
 
 
 def _path_of(value: object) -> Path | None:
@@ -73,7 +91,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         group, _, name = variable.removeprefix(ENV_PREFIX).lower().partition("__")
         known = group in Settings.model_fields and (not name or name in _fields_of_group(group))
         if not known or (not name and _fields_of_group(group)):
-            unknown.append((variable, "no option has this name"))
+            unknown.append(Fault(variable, Reason("không có tùy chọn tên này", "no option has this name")))
         elif name:
             options.setdefault(group, {})[name] = _listed(
                 type(Settings.model_fields[group].default), name, value
@@ -81,7 +99,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         else:
             options[group] = _listed(Settings, group, value)
     if unknown:
-        raise SettingsInvalid(tuple(unknown))
+        raise SettingsInvalid(*unknown)
     return options
 
 
@@ -101,8 +119,11 @@ def _from_file(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(((str(path), re.sub(r"\s+", " ", str(error))),)) from None
+    except OSError as error:
+        raise SettingsInvalid(Fault(str(path), system_reason(error))) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        said = re.sub(r"\s+", " ", str(error))
+        raise SettingsInvalid(Fault(str(path), Reason(f"không phải TOML: {said}", said))) from None
 
 
 def _merge(*sources: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,9 +136,9 @@ def _merge(*sources: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _problems(error: ValidationError) -> tuple[tuple[str, str], ...]:
+def _faults(error: ValidationError) -> tuple[Fault, ...]:
     """Translate pydantic's errors; inputs are left out, they may be secrets."""
     return tuple(
-        (".".join(str(part) for part in item["loc"]) or "settings", item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_input=False, include_url=False, include_context=False)
+        Fault(".".join(str(part) for part in item["loc"]) or "settings", reason_of(item))
+        for item in error.errors(include_input=False, include_url=False)
     )

@@ -8,12 +8,13 @@ from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from hub.config.base import GIB, Count, Group, Seconds, require_scheme
+from hub.config.base import GIB, Count, Group, Seconds, require_address
 from hub.config.bkav import Bkav
 from hub.config.entrance import Proxy, Tls
 from hub.config.exits import Push
 from hub.config.folders import Folders
 from hub.config.limits import Deadlines, Leases, Limits
+from hub.config.reasons import refusal
 from hub.config.relay import Relay
 from hub.config.sandbox import Sandbox
 from hub.config.signing import Signing
@@ -91,8 +92,8 @@ class Settings(Group):
     verify_memory_bytes: Count = Field(1 * GIB, description="Most memory of one verifying process.")
     verify_receipt_proves: bool = Field(
         default=True,
-        description="A document that the hub accepted is proof that its signatures existed by then: certificates "
-        "that expire or are revoked later do not undo them.",
+        description="A document that the hub accepted is proof that its signatures existed by then: "
+        "certificates that expire or are revoked later do not undo them.",
     )
     pool_size: int = Field(16, ge=2, le=500, description="Database connections of one node.")
     statement_timeout_s: Seconds = Field(5, description="Longest SQL statement of a pooled connection.")
@@ -128,26 +129,32 @@ class Settings(Group):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        return require_scheme(value, ("postgresql://", "postgres://"))
+        return require_address(value, ("postgresql://", "postgres://"))
 
     @field_validator("broker_url")
     @classmethod
     def _amqp(cls, value: SecretStr | None) -> SecretStr | None:
-        return require_scheme(value, ("amqp://", "amqps://"))
+        return require_address(value, ("amqp://", "amqps://"))
 
     @field_validator("failpoint")
     @classmethod
     def _known_failpoint(cls, value: str | None) -> str | None:
         if value is not None and value not in FAILPOINTS:
-            raise ValueError(f"unknown; known are {', '.join(FAILPOINTS)}")
+            known = ", ".join(FAILPOINTS)
+            raise refusal(f"không có tên này; có: {known}", f"unknown; known are {known}")
         return value
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         if self.production and self.failpoint is not None:
-            raise ValueError("a failpoint cannot be armed in production")
+            raise refusal(
+                "không đặt failpoint trên trục chạy thật", "a failpoint cannot be armed in production"
+            )
         if self.production and self.database_url is None:
-            raise ValueError("production needs database_url: the embedded PostgreSQL is not backed up")
+            raise refusal(
+                "trục chạy thật cần database_url: PostgreSQL kèm theo không được sao lưu",
+                "production needs database_url: the embedded PostgreSQL is not backed up",
+            )
         return self
 
     @property

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from hub.config.base import GIB, MIB, Count, Group, Seconds
+from hub.config.reasons import refusal
 
 
 class SigningKey(Group):
@@ -23,7 +24,9 @@ class SigningKey(Group):
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
         if self.secret is not None and self.secret_file is not None:
-            raise ValueError("secret and secret_file exclude each other")
+            raise refusal(
+                "chỉ dùng một trong hai: secret, secret_file", "secret and secret_file exclude each other"
+            )
         return self
 
 
@@ -50,7 +53,7 @@ class Signing(Group):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len({key.name for key in self.keys}) != len(self.keys):
-            raise ValueError("two keys have the same name")
+            raise refusal("hai khóa trùng tên", "two keys have the same name")
         return self
 
     @property

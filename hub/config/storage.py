@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.config.base import Count, Group, Seconds
+from hub.config.reasons import refusal
 
 
 class S3(Group):
@@ -62,17 +63,25 @@ class S3(Group):
         parts = urlsplit(value)
         bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
         if parts.scheme not in {"https", "http"} or not parts.hostname or not bare:
-            raise ValueError("must be https://host or https://host:port")
+            raise refusal(
+                "phải có dạng https://máy hoặc https://máy:cổng", "must be https://host or https://host:port"
+            )
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise ValueError("http:// is for the loopback address alone: documents would travel in the clear")
+            raise refusal(
+                "http:// chỉ dùng trên chính máy này: nếu không, văn bản đi trên mạng không mã hóa",
+                "http:// is for the loopback address alone: documents would travel in the clear",
+            )
         return value.rstrip("/")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.key_id is None) is not (self.secret is None):
-            raise ValueError("key_id and secret are given together or not at all")
+            raise refusal(
+                "key_id và secret phải có cả hai hoặc không có cái nào",
+                "key_id and secret are given together or not at all",
+            )
         if self.total_s < self.timeout_s:
-            raise ValueError("total_s must be at least timeout_s")
+            raise refusal("total_s phải từ timeout_s trở lên", "total_s must be at least timeout_s")
         return self
 
 

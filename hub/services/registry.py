@@ -17,7 +17,7 @@ from hub.ports.records import AgencyRow, SystemRecord
 from hub.ports.unit_of_work import Transaction, UnitOfWork
 from hub.services.certificates import CertificateDesk
 from hub.services.directory_admin import DirectoryAdmin, Import
-from hub.services.registry_errors import RegistryError, check_policy, system_unknown
+from hub.services.registry_errors import RegistryError, check_name, check_policy, system_unknown
 from hub.services.system_settings import SystemSettings
 
 __all__ = ["DEFAULT_DIALECTS", "NewKey", "RegistryError", "RegistryService"]
@@ -68,9 +68,10 @@ class RegistryService:
         """Register a system for some units and make its first key.
 
         Raises:
-            RegistryError: `system_exists`, `agency_taken`, `policy_invalid`.
+            RegistryError: `system_name_invalid`, `system_exists`, `agency_taken`, `policy_invalid`.
             OrderRefused: `agency_unknown`.
         """
+        check_name(name)
         check_policy(policy)
         async with self._uow.begin() as tx:
             if await tx.systems.by_name(name) is not None:

@@ -158,14 +158,7 @@ class SystemSettings:
         Raises:
             RegistryError: `system_unknown`, `network_invalid`.
         """
-        try:
-            checked = tuple(dict.fromkeys(map(normalise_network, networks)))
-        except ValueError as error:
-            raise RegistryError(
-                "network_invalid",
-                f"Mạng không hợp lệ (ví dụ đúng: 10.1.0.0/16): {error}.",
-                f"That is no network like 10.1.0.0/16: {error}.",
-            ) from None
+        checked = tuple(dict.fromkeys(map(_network, networks)))
         if len(checked) > NETWORKS_MOST:
             raise RegistryError(
                 "network_invalid", f"Nhiều nhất {NETWORKS_MOST} mạng.", f"At most {NETWORKS_MOST} networks."
@@ -174,6 +167,17 @@ class SystemSettings:
             system = await _system(tx, name)
             binding: Binding = replace(system.binding, networks=checked)
             return await _write(tx, replace(system, binding=binding))
+
+
+def _network(text: str) -> str:
+    try:
+        return normalise_network(text)
+    except ValueError:
+        raise RegistryError(
+            "network_invalid",
+            f"“{text}” không phải mạng như 10.1.0.0/16 (các bit sau tiền tố phải bằng 0).",
+            f"{text!r} is no network like 10.1.0.0/16 (the bits after the prefix are 0).",
+        ) from None
 
 
 def check_dialects(dialects: Sequence[str]) -> None:

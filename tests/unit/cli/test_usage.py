@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hub import cli
+from hub.services.registry_errors import RegistryError, check_name
 
 COMMANDS = (
     ("demo",),
@@ -248,3 +250,118 @@ def test_no_command_pays_for_what_only_the_demo_draws_with() -> None:
         check=True,
     )
     assert looked.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "vi", "help_"),
+    [
+        (("frob",), "không có lệnh 'frob'", "lienthong --help"),
+        (("agency", "imprt"), "không có lệnh 'imprt' (gần giống: 'import')", "lienthong agency --help"),
+        (("serve", "--hom", "x"), "không có tùy chọn --hom (gần giống: --home, --host)", "serve --help"),
+        (("serve", "--port", "x"), "giá trị của '--port' không dùng được: phải là số nguyên", "serve --help"),
+        (("serve", "--processes", "0"), "'--processes' không dùng được: phải từ 1 trở lên", "serve --help"),
+        (("serve", "--config"), "tùy chọn --config cần một giá trị", "--help"),
+        (("serve", "--home", ""), "đường dẫn trống", "serve --help"),
+        (("migrate", "--through", "x"), "phải là một trong: 'pre', 'post'", "migrate --help"),
+        (("version", "x"), "thừa tham số: x", "version --help"),
+        (("agency", "import", "--yes=1"), "tùy chọn --yes không nhận giá trị", "--help"),
+        (("agency", "lock"), "thiếu tham số 'code'", "agency lock --help"),
+        (("system", "assign", "x"), "thiếu tùy chọn '--unit'", "system assign --help"),
+        (("agency", "import", "/no/such"), "không có tệp hay thư mục '/no/such'", "import --help"),
+        (
+            ("delivery", "refuse", "x", "--reason", "y"),
+            "'delivery' không dùng được: phải là mã UUID",
+            "--help",
+        ),
+        (("agency", "retire", "x", "--no-successor", "--on", "31/01"), "'31/01' không phải ngày", "--help"),
+        (("system", "networks", "x"), "cần các mạng, hoặc --anywhere", "networks --help"),
+        (("system", "set", "x", "=y"), "không phải '=y'", "system set --help"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_arguments_are_told_in_vietnamese_and_then_in_english(
+    run: Run, arguments: tuple[str, ...], vi: str, help_: str
+) -> None:
+    said = run(*arguments)
+    assert said.code == 2
+    vietnamese, english = said.err.splitlines()
+    assert vietnamese.startswith("Tham số không đúng: ")
+    assert vi in vietnamese
+    assert f"{help_}`." in vietnamese
+    assert english.startswith("Wrong arguments: ")
+    assert english.endswith("[usage]")
+
+
+def test_no_library_speaks_english_in_a_vietnamese_sentence(run: Run) -> None:
+    for arguments in (("serve", "--port", "x"), ("serve", "--nothing"), ("agency", "lock")):
+        vietnamese = run(*arguments).err.splitlines()[0]
+        assert not {"Input", "such", "Missing", "Invalid", "should"} & set(vietnamese.split())
+
+
+@pytest.mark.parametrize("home", ["file", "file/below"])
+def test_a_home_that_is_no_folder_is_said(run: Run, tmp_path: Path, home: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    said = run("agency", "list", "--home", str(tmp_path / home))
+    assert said.code == 1
+    assert f"{tmp_path / 'file'} không phải thư mục" in said.err
+    assert "[settings_invalid]" in said.err
+
+
+def test_what_is_wrong_with_settings_is_told_in_both_languages(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIENTHONG_LOG_LEVEL", "loud")
+    monkeypatch.setenv("LIENTHONG_PUSH__RETRY_BASE_S", "-1")
+    said = run("serve")
+    assert said.code == 1
+    assert "log_level: phải là một trong: 'debug', 'info', 'warning' hoặc 'error'" in said.err
+    assert "push.retry_base_s: phải lớn hơn 0\n" in said.err
+    assert "log_level: Input should be 'debug', 'info', 'warning' or 'error'" in said.err
+
+
+def _lienthong(*words: str | bytes, stdout: int, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "hub", *words],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_a_disk_without_room_for_what_is_printed_is_said() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = _lienthong("version", stdout=full.fileno(), PYTHONUNBUFFERED="1")
+    assert ended.returncode == 1
+    assert "đĩa đã đầy" in ended.stderr.decode()
+    assert b"Traceback" not in ended.stderr
+
+
+def test_vietnamese_is_printed_in_utf8_whatever_the_locale_says() -> None:
+    ended = _lienthong("frob", stdout=subprocess.PIPE, PYTHONIOENCODING="ascii")
+    assert "không có lệnh" in ended.stderr.decode()
+
+
+def test_a_name_that_is_no_utf8_is_told_with_its_own_bytes(tmp_path: Path) -> None:
+    name = bytes(tmp_path) + b"/v\xe3n.edxml"
+    ended = _lienthong("verify", name, stdout=subprocess.PIPE)
+    assert ended.returncode == 3
+    assert name in ended.stdout
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_file_that_validate_cannot_read_is_not_called_refused(run: Run, tmp_path: Path) -> None:
+    said = run("validate", str(tmp_path))
+    assert f"{tmp_path}: không kiểm tra được\n" in said.out
+    assert "bị từ chối" not in said.out
+
+
+@pytest.mark.parametrize("name", ["", " ", "QLVB ", "a\nb", "a\x1b[31mb", "x" * 201], ids=repr)
+def test_a_system_is_not_given_a_name_that_nobody_can_read(name: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        check_name(name)
+    assert caught.value.code == "system_name_invalid"
+
+
+def test_a_system_is_called_what_people_call_it() -> None:
+    check_name("Phần mềm QLVB & ĐH – xã “Minh Hòa”")

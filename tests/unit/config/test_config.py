@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import MIB, Deadlines, Leases, Limits, SettingsInvalid, load_settings
+from hub.config.reasons import OTHERWISE
 from tools.settings_reference import TARGET, render
 
 DSN = "postgresql://hub:s3cret@db/lienthong"
@@ -14,7 +15,7 @@ DSN = "postgresql://hub:s3cret@db/lienthong"
 def problems(**environment: str) -> dict[str, str]:
     with pytest.raises(SettingsInvalid) as caught:
         load_settings(environment=environment)
-    return dict(caught.value.problems)
+    return {fault.option: fault.reason.en for fault in caught.value.faults}
 
 
 def test_without_any_source_the_defaults_hold(tmp_path: Path) -> None:
@@ -163,6 +164,10 @@ def test_the_file_in_the_home_cannot_move_the_home(tmp_path: Path) -> None:
     [
         ("DATABASE_URL", "mysql://u:s3cret@h/d"),
         ("BROKER_URL", "http://u:s3cret@h"),
+        ("DATABASE_URL", "postgresql://u:s3cret@h:5432,h2:x/d"),
+        ("DATABASE_URL", "postgresql://u:s3cret@h:70000/d"),
+        ("DATABASE_URL", "postgresql:///d?host=h&port=s3cret"),
+        ("BROKER_URL", "amqp://u:s3cret@h:x/"),
         ("HTTP_PORT", "70000"),
         ("POOL_SIZE", "1"),
         ("FAILPOINT", "s3cret"),
@@ -179,6 +184,16 @@ def test_a_value_that_makes_no_sense_is_refused_without_being_repeated(name: str
     found = problems(**{f"LIENTHONG_{name}": value})
     assert len(found) == 1
     assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [DSN, "postgresql://u@h:5432,h2/d", "postgres://[::1]:5432/d", "postgresql:///d?host=/run/pg&port=5433"],
+)
+def test_addresses_of_databases_are_taken_in_all_their_forms(address: str) -> None:
+    url = load_settings(environment={"LIENTHONG_DATABASE_URL": address}).database_url
+    assert url is not None
+    assert url.get_secret_value() == address
 
 
 def test_production_needs_a_database_of_its_own() -> None:
@@ -210,3 +225,30 @@ def test_settings_do_not_change() -> None:
 
 def test_the_reference_page_is_that_of_the_settings() -> None:
     assert TARGET.read_text(encoding="utf-8") == render(), "run: python -m tools.settings_reference"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTP_PORT", "x"),
+        ("HTTP_PORT", "70000"),
+        ("PROCESSES", "0"),
+        ("POOL_SIZE", "9" * 5000),
+        ("BLOBS_SHARED", "perhaps"),
+        ("LEASES__WORKER_S", "long"),
+        ("LEASES__WORKER_S", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("PUBLIC_URL", "hub"),
+        ("NODE_NAME", "x" * 201),
+        ("HUB_CODE", "x" * 51),
+        ("DATABASE_URL", "mysql://h"),
+        ("DATABASE_URL", "postgresql://h:x"),
+        ("LIMITS", "5"),
+        ("NO_SUCH", "5"),
+    ],
+)
+def test_every_reason_has_its_vietnamese(variable: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(environment={f"LIENTHONG_{variable}": value})
+    (fault,) = caught.value.faults
+    assert fault.reason.vi not in {OTHERWISE, fault.reason.en}
