@@ -9,36 +9,31 @@ read changes nothing. Each answer says what it rests on.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-import pypdfium2
-
-from signing.pdfium_alone import alone
+from signing.page_places import PagePlaces, Rectangle, plain
 from signing.report import CertificateKind, Role, SignatureReport
 from signing.roles import INITIALS_WIDTH, LINE_HEIGHT, STAMP_SIDE
 
-PAGES_MOST, FIELDS_MOST = 4, 50
-TEXT_MOST = 20_000
 SLOT_WIDTH, SLOT_HEIGHT, BESIDE = 130, 14, 40
 TOP_SHARE, RIGHT_SHARE = 0.8, 0.4
-Rectangle = tuple[float, float, float, float]
 _COPY = ("sao y", "sao lục", "trích sao")
 _INCOMING = ("đến số", "số đến", "ngày đến", "công văn đến")
 _MOVABLE = frozenset({Role.UNKNOWN, Role.SIGNER, Role.ORGANISATION, Role.INITIALS, Role.NUMBER, Role.ANNEX})
 
 
-def placed(data: bytes, reports: Sequence[SignatureReport]) -> tuple[SignatureReport, ...]:
+Look = Callable[[Mapping[int, Sequence[Rectangle]]], Mapping[int, PagePlaces]]
+"""Reads the places of the pages that have fields: `signing.page_places.read_places` of one file."""
+
+
+def placed(look: Look, reports: Sequence[SignatureReport]) -> tuple[SignatureReport, ...]:
     """The reports with the roles that their places tell."""
     fields: dict[int, list[Rectangle]] = {}
     for report in reports:
         if report.page is not None and report.rect is not None:
             fields.setdefault(report.page, []).append(report.rect)
-    try:
-        pages = _read(data, fields) if fields else {}
-    except (pypdfium2.PdfiumError, ValueError, IndexError, MemoryError, OSError):
-        return tuple(reports)
+    pages = look(fields) if fields else {}
     made: list[SignatureReport] = []
     for report in reports:
         page = pages.get(report.page) if report.page is not None else None
@@ -46,54 +41,7 @@ def placed(data: bytes, reports: Sequence[SignatureReport]) -> tuple[SignatureRe
     return tuple(made)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Page:
-    """What a page says of places: lines of text that mark one, and what is drawn in fields."""
-
-    number: int
-    width: float
-    height: float
-    labels: tuple[tuple[str, Rectangle], ...]
-    last_line: Rectangle | None
-    written: dict[Rectangle, str]
-
-
-@alone
-def _read(data: bytes, fields: Mapping[int, Sequence[Rectangle]]) -> dict[int, _Page]:
-    document = pypdfium2.PdfDocument(data)
-    try:
-        document.init_forms()
-        numbers = sorted(n for n in fields if 0 < n <= len(document))[:PAGES_MOST]
-        return {n: _page(document, n, fields[n]) for n in numbers}
-    finally:
-        document.close()
-
-
-def _page(document: pypdfium2.PdfDocument, number: int, fields: Sequence[Rectangle]) -> _Page:
-    page = document[number - 1]
-    text = page.get_textpage()
-    width, height = page.get_size()
-    lines = [text.get_rect(index) for index in range(min(text.count_rects(), 400))]
-    labels: list[tuple[str, Rectangle]] = []
-    lowest: Rectangle | None = None
-    for box in lines:
-        said = _plain(text.get_text_bounded(*box)[:TEXT_MOST])
-        for name, mark in (("number", "số:"), ("date", "tháng"), ("recipients", "nơi nhận")):
-            if mark in said:
-                labels.append((name, box))
-        if said and (lowest is None or box[1] < lowest[1]):
-            lowest = box
-    text.close()
-    # What fields show is text of the page only once they are flattened into it, in this copy.
-    page.flatten()
-    drawn = document[number - 1].get_textpage()
-    written = {field: _plain(drawn.get_text_bounded(*field)[:TEXT_MOST]) for field in fields[:FIELDS_MOST]}
-    return _Page(
-        number=number, width=width, height=height, labels=tuple(labels), last_line=lowest, written=written
-    )
-
-
-def _placed(report: SignatureReport, page: _Page, before: Sequence[SignatureReport]) -> SignatureReport:
+def _placed(report: SignatureReport, page: PagePlaces, before: Sequence[SignatureReport]) -> SignatureReport:
     if report.role not in _MOVABLE or report.rect is None:
         return report
     found = _by_place(report, report.rect, page, before)
@@ -105,7 +53,7 @@ def _placed(report: SignatureReport, page: _Page, before: Sequence[SignatureRepo
 
 
 def _by_place(
-    report: SignatureReport, rect: Rectangle, page: _Page, before: Sequence[SignatureReport]
+    report: SignatureReport, rect: Rectangle, page: PagePlaces, before: Sequence[SignatureReport]
 ) -> tuple[Role, str] | None:
     width, height = rect[2] - rect[0], rect[3] - rect[1]
     if page.number == 1 and height <= LINE_HEIGHT:
@@ -125,7 +73,7 @@ def _by_place(
     return None
 
 
-def _slot(rect: Rectangle, page: _Page) -> tuple[Role, str] | None:
+def _slot(rect: Rectangle, page: PagePlaces) -> tuple[Role, str] | None:
     """The number's or the date's place: on the label's own line, at it or right after it."""
     for name, box in page.labels:
         level = abs((rect[1] + rect[3]) / 2 - (box[1] + box[3]) / 2) <= SLOT_HEIGHT
@@ -139,7 +87,7 @@ def _slot(rect: Rectangle, page: _Page) -> tuple[Role, str] | None:
 
 
 def _at_top(report: SignatureReport, written: str) -> tuple[Role, str]:
-    said = _plain(" ".join(text for text in (written, report.reason, report.field) if text))
+    said = plain(" ".join(text for text in (written, report.reason, report.field) if text))
     if any(mark in said for mark in _COPY):
         return Role.COPY, "page:top-right-copy"
     if any(mark in said for mark in _INCOMING):
@@ -147,7 +95,7 @@ def _at_top(report: SignatureReport, written: str) -> tuple[Role, str]:
     return Role.ANNEX, "page:top-right-text"
 
 
-def _is_beside(rect: Rectangle, page: _Page) -> bool:
+def _is_beside(rect: Rectangle, page: PagePlaces) -> bool:
     marks = [box for name, box in page.labels if name == "recipients"]
     if page.last_line is not None:
         marks.append(page.last_line)
@@ -157,7 +105,3 @@ def _is_beside(rect: Rectangle, page: _Page) -> bool:
 
 def _overlap(one: Rectangle, other: Rectangle) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())

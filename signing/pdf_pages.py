@@ -20,6 +20,8 @@ from signing.pdfium_alone import alone
 
 SCALE, CLOSE_SCALE = 1.0, 2.0
 """Pixels per point: of the comparison, and of the closer look at what a picture may hide."""
+SHRUNK = 0.0
+"""In place of a scale: the closer look, made half as large."""
 MAX_PIXELS = 4_000_000
 THRESHOLD = 48
 MASK_MARGIN = 2.0
@@ -68,7 +70,10 @@ class PageViewer:
     def picture(self, end: int, number: int) -> Image.Image | None:
         """A page (from 1) of the revision that ends at `end`, in colour; None if there is no such page."""
         document = self._document(end)
-        return self._drawn(document[number - 1]) if 0 < number <= len(document) else None
+        if not 0 < number <= len(document):
+            return None
+        picture: Image.Image = self._bitmap(document[number - 1], SCALE).to_pil().convert("RGB")
+        return picture
 
     @alone
     def compare(
@@ -118,7 +123,9 @@ class PageViewer:
                     incomplete=f"{done}/{len(order)}",
                     missed=number in wanted,
                 )
-            before, after = self._image(end, number), self._image(len(self._data), number)
+            # A page with new pictures is looked at closely: its smaller look is made of the closer one.
+            scale = SHRUNK if any(m.page == number for m in masks) else SCALE
+            before, after = self._image(end, number, scale), self._image(len(self._data), number, scale)
             if before.size != after.size:
                 different.append(number)
                 continue
@@ -150,20 +157,25 @@ class PageViewer:
             self._documents[end] = document
         return self._documents[end]
 
-    def _image(self, end: int, number: int, scale: float = SCALE) -> Image.Image:
+    def _image(self, end: int, number: int, scale: float) -> Image.Image:
+        """A page (from 1) in grey."""
         key = (end, number, scale)
-        if key not in self._images:
-            self._images[key] = self._drawn(self._document(end)[number - 1], scale).convert("L")
+        if key not in self._images and scale == SHRUNK:
+            self._images[key] = self._image(end, number, CLOSE_SCALE).reduce(2)
+        elif key not in self._images:
+            # Four octets to a pixel: PIL then reads the library's memory where it is.
+            page = self._document(end)[number - 1]
+            bitmap = self._bitmap(page, scale, prefer_bgrx=True, rev_byteorder=True)
+            self._images[key] = bitmap.to_pil().convert("L")
         return self._images[key]
 
     @staticmethod
-    def _drawn(page: pypdfium2.PdfPage, scale: float = SCALE) -> Image.Image:
+    def _bitmap(page: pypdfium2.PdfPage, scale: float, **form: bool) -> pypdfium2.PdfBitmap:
         width, height = page.get_size()
         bounded = min(scale, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
-        bitmap = page.render(scale=bounded, grayscale=False, may_draw_forms=True)
-        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        bitmap = page.render(scale=bounded, may_draw_forms=True, **form)
         page.close()
-        return picture
+        return bitmap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

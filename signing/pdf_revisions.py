@@ -8,14 +8,13 @@ looks different outside the rectangles of later intact signatures is suspicious.
 from __future__ import annotations
 
 import functools
-from types import TracebackType
-from typing import Self
 
 from signing.judgement import Judgement
 from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.pdf_changes import ChangeHistory, ChangesSince, Level
-from signing.pdf_pages import PageMask, PageViewer
+from signing.pdf_pages import PageMask
+from signing.pdf_sight import Sight
 from signing.pdf_structure import BROKEN_PDF, PdfFile, PdfSignature, page_objects, trailing_problem
 from signing.report import Changes, Coverage, SubIndication
 
@@ -23,12 +22,11 @@ _ALLOWED = {1: Level.ARCHIVAL, 2: Level.FORM_FILLING, 3: Level.ANNOTATIONS, None
 
 
 class RevisionJudge:
-    """Judges the changes after each signature of one file; a context manager, for PDFium's sake."""
+    """Judges the changes after each signature of one file; `sight` is of the same file."""
 
-    def __init__(self, file: PdfFile, options: VerifyOptions) -> None:
-        self._file, self._options = file, options
+    def __init__(self, file: PdfFile, options: VerifyOptions, sight: Sight) -> None:
+        self._file, self._options, self._sight = file, options, sight
         self._pages: list[int] | None = None
-        self._viewer = PageViewer(file.data, seconds=options.render_seconds)
 
     @functools.cached_property
     def _history(self) -> ChangeHistory | None:
@@ -41,14 +39,6 @@ class RevisionJudge:
     @functools.cached_property
     def _trailing(self) -> str | None:
         return trailing_problem(self._file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._viewer.close()
 
     def judge(
         self, signature: PdfSignature, covers: Coverage, later: list[PdfSignature], judgement: Judgement
@@ -110,7 +100,7 @@ class RevisionJudge:
             s for s in self._file.signatures if s.byte_range not in followers and s.end <= signature.end
         ]
         must = self._page_numbers(since.pages)
-        seen = self._viewer.compare(signature.end, _pictures(later), _pictures(earlier), must)
+        seen = self._sight.compare(signature.end, _pictures(later), _pictures(earlier), must)
         if seen.different or seen.covered:
             code = Code.PAGE_LOOKS_DIFFERENT if seen.different else Code.APPEARANCE_COVERS_TEXT
             pages = ", ".join(str(p) for p in (seen.different or seen.covered)[:10])

@@ -34,6 +34,7 @@ from signing.page_roles import placed
 from signing.pdf_dss import DocumentStore, read_store
 from signing.pdf_ranges import RangeDigests
 from signing.pdf_revisions import RevisionJudge
+from signing.pdf_sight import Sight
 from signing.pdf_structure import PdfFile, PdfSignature, coverage, open_pdf
 from signing.primitives import Scheme, key_bits, value_matches
 from signing.report import (
@@ -98,13 +99,14 @@ def verify_pdf(
     digests = RangeDigests(data)
     store = read_store(file.reader)
     examined = [_isolated(s, _examine(file, s, digests, options, store)) for s in file.signatures]
-    with RevisionJudge(file, options) as revisions:
+    with Sight(data, seconds=options.render_seconds) as sight:
+        revisions = RevisionJudge(file, options, sight)
         for place, item in enumerate(examined):
             later = [e.signature for e in examined[place + 1 :] if e.intact]
             item.changes = _guarded(item, revisions.judge, item.signature, item.covers, later, item.judgement)
-    reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
-    if options.compare_pages:
-        reports = placed(data, reports)
+        reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
+        if options.compare_pages:
+            reports = placed(sight.places, reports)
     return reports, tuple(notes), bool(file.problem) and not file.encrypted and not examined
 
 

@@ -11,6 +11,8 @@ from typing import Final
 import pypdfium2
 
 from signing.pdf_pages import PageMask, PageViewer
+from signing.pdf_sight import OVERTIME
+from signing.pdfium_child import ChildLost, PdfiumChild
 from signing.report import Changes, FileFormat, FileReport, SignatureReport
 
 PICTURES_MOST: Final = 6
@@ -40,6 +42,16 @@ def changed_pages(report: FileReport, source: Path) -> tuple[PageThenAndNow, ...
         data = source.read_bytes() if source.stat().st_size <= BYTES_MOST else b""
     except OSError:
         return ()
+    child: PdfiumChild[FileReport, tuple[PageThenAndNow, ...]] = PdfiumChild(lambda r: _drawn(r, data))
+    try:
+        return child.ask(report, SECONDS + OVERTIME)
+    except ChildLost:
+        return ()
+    finally:
+        child.close()
+
+
+def _drawn(report: FileReport, data: bytes) -> tuple[PageThenAndNow, ...]:
     viewer = PageViewer(data, seconds=SECONDS)
     try:
         return tuple(_changed(report, viewer, data))

@@ -72,6 +72,19 @@ def repacked(signed: bytes, pdf: PackedPdf, body: bytes) -> bytes:
     return out + _table(size, entries, rows) + b"startxref\n%d\n%%%%EOF\n" % offsets[size]
 
 
+def with_objects(*objects: bytes, root: int = 1) -> bytes:
+    """A file of these objects, numbered from 1."""
+    out, places = bytearray(b"%PDF-1.7\n"), []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % p for p in places)
+    out += b"trailer\n<</Size %d/Root %d 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, root, start)
+    return bytes(out)
+
+
 def _object_stream(number: int, count: int, head: bytes, body: bytes) -> bytes:
     entries = b"/Type /ObjStm /N %d /First %d /Length %d" % (count, len(head), len(head + body))
     return b"%d 0 obj\n<< %b >>\nstream\n%b\nendstream\nendobj\n" % (number, entries, head + body)

@@ -15,6 +15,7 @@ from signing.pades import append_signature
 from signing.pdf_structure import MAX_SIGNATURES
 from signing.report import FileReport, Indication, SubIndication
 from signing.verify import verify_bytes, verify_file
+from tests.support.raw_pdf import with_objects
 from tests.unit.signing.conftest import NOW, Office
 
 SECONDS = 60.0
@@ -73,23 +74,11 @@ def test_more_signatures_than_the_limit_are_never_a_pass(
     assert len(report.signatures) == 3
 
 
-def _with_objects(*objects: bytes, root: int = 1) -> bytes:
-    out, places = bytearray(b"%PDF-1.7\n"), []
-    for number, body in enumerate(objects, start=1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % p for p in places)
-    out += b"trailer\n<</Size %d/Root %d 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, root, start)
-    return bytes(out)
-
-
 def test_a_thousand_signatures_have_a_verdict() -> None:
     value = b"<</Type/Sig/SubFilter/ETSI.CAdES.detached/ByteRange[0 10 12 10]/Contents<30>>>"
     fields = [b"<</FT/Sig/T(S%d)/V %s>>" % (n, value) for n in range(1_000)]
     references = b" ".join(b"%d 0 R" % (n + 4) for n in range(1_000))
-    pdf = _with_objects(
+    pdf = with_objects(
         b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[%s]>>>>" % references,
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
@@ -104,7 +93,7 @@ def test_a_thousand_signatures_have_a_verdict() -> None:
 def test_five_thousand_pages_have_a_verdict(office: Office) -> None:
     kids = b" ".join(b"%d 0 R" % (n + 3) for n in range(5_000))
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>"
-    pdf = _with_objects(
+    pdf = with_objects(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[%s]/Count 5000>>" % kids,
         *([page] * 5_000),
@@ -130,7 +119,7 @@ def test_five_thousand_pages_have_a_verdict(office: Office) -> None:
     ],
 )
 def test_circles_end(objects: tuple[bytes, ...]) -> None:
-    assert _judged(_with_objects(*objects), pages=True).indication is not Indication.TOTAL_PASSED
+    assert _judged(with_objects(*objects), pages=True).indication is not Indication.TOTAL_PASSED
 
 
 def test_a_cut_file_is_never_a_pass_as_a_whole(office: Office) -> None:

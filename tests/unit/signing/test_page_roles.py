@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pypdfium2
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from signing.appearance import Appearance, Place, above_name, beside_last_line, over_left_third, top_right
 from signing.credentials import Credential
 from signing.pades import sign_pdf
+from signing.page_places import read_places
 from signing.page_roles import placed
 from signing.report import FileReport, Indication, Role, SignatureReport
 from tests.unit.signing.conftest import NOW, SIGNER, Office
@@ -79,5 +81,5 @@ def test_a_place_changes_no_verdict_and_a_broken_file_no_role(office: Office, ju
     odd = SignatureReport(
         id="S1", page=7, rect=(0, 0, 1, 1), role=Role.SIGNER, indication=Indication.TOTAL_PASSED
     )
-    assert placed(office.signed, [odd]) == (odd,)
-    assert placed(b"%PDF-1.7 nothing", [odd]) == (odd,)
+    for data in (office.signed, b"%PDF-1.7 nothing"):
+        assert placed(partial(read_places, data), [odd]) == (odd,)
