@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -75,6 +76,43 @@ async def stream(request: web.Request, rules: TransferRules) -> AsyncIterator[by
             return
         pace.count(len(chunk))
         yield chunk
+
+
+@asynccontextmanager
+async def paced(request: web.Request, rules: TransferRules) -> AsyncIterator[None]:
+    """Hold a body that something else reads within the block to the same pace.
+
+    Raises: as `stream`, in place of whatever the block was doing.
+    """
+    pace, content = _Pace(rules, request.app[STOPPING]), request.content
+    loop = asyncio.get_running_loop()
+    refused: HubError | None = None
+    counted = 0
+    handle: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        nonlocal refused, counted, handle
+        if content.is_eof():
+            return  # what still takes time is the hub's own work
+        came, counted = content.total_bytes - counted, content.total_bytes
+        pace.count(came)
+        try:
+            handle = loop.call_at(pace.look(), look)
+        except HubError as error:
+            refused = error
+            ends.reschedule(loop.time())
+
+    try:
+        async with asyncio.timeout(None) as ends:
+            look()
+            yield
+    except TimeoutError:
+        if refused is None:
+            raise
+        raise refused from None
+    finally:
+        if handle is not None:
+            handle.cancel()
 
 
 class _Pace:

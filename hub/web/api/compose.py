@@ -6,28 +6,25 @@ body. Parts in another order, unknown parts and files without a name are refused
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import orjson
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
-from pydantic import ValidationError
+from aiohttp import BodyPartReader, web
 
 from hub.domain.problems import Refusal
 from hub.services.access import Caller
 from hub.services.compose import Change, DocumentOrder, FilePart, Quoted, SignedBy
 from hub.services.intake import Submitted
-from hub.web.api.parameters import JSON_MAX, checked, idempotency_key, refuse_nul
-from hub.web.body import invite
+from hub.web.api.parameters import JSON_MAX, checked, idempotency_key
 from hub.web.keys import SERVICES, Services
 from hub.web.models import DocumentMetadata
+from hub.web.multipart import json_of, read_form, save, unwanted
 
 METADATA: Final = "metadata"
 FILE: Final = "file"
 NAME_MAX: Final = 500
-CHUNK: Final = 256 * 1024
 
 
 async def submit_parts(request: web.Request, caller: Caller) -> Submitted:
@@ -41,7 +38,9 @@ async def submit_parts(request: web.Request, caller: Caller) -> Submitted:
     spool = await services.blobs.new_spool()
     try:
         with services.intake.place(caller):
-            metadata, files = await _receive(request, services, spool)
+            metadata, files = await read_form(
+                request, services.rules.transfer, partial(_receive, services, spool)
+            )
         return await services.compose.submit(
             caller, _order(metadata), files, spool=spool, idempotency_key=idempotency_key(request)
         )
@@ -50,68 +49,23 @@ async def submit_parts(request: web.Request, caller: Caller) -> Submitted:
 
 
 async def _receive(
-    request: web.Request, services: Services, spool: Path
-) -> tuple[DocumentMetadata, list[FilePart]]:
-    try:
-        async with asyncio.timeout(services.rules.transfer.request_s):
-            await invite(request)
-            return await _parts(await request.multipart(), services, spool)
-    except TimeoutError:
-        raise Refusal("body_too_slow") from None
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise Refusal("body_cut") from error
-    except ValidationError:
-        raise
-    except (HttpProcessingError, ValueError) as error:
-        # The multipart reader's word for framing that it cannot follow.
-        raise Refusal("parts_invalid") from error
-
-
-async def _parts(
-    reader: MultipartReader, services: Services, spool: Path
+    services: Services, spool: Path, parts: AsyncIterator[BodyPartReader]
 ) -> tuple[DocumentMetadata, list[FilePart]]:
     metadata: DocumentMetadata | None = None
     files: list[FilePart] = []
     left = services.max_body_bytes
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise Refusal("parts_invalid", params={"part": "multipart"})
+    async for part in parts:
         if part.name == METADATA and metadata is None and not files:
-            metadata = await _metadata(part)
+            metadata = checked(DocumentMetadata, await json_of(part, name=METADATA, most=JSON_MAX))
         elif part.name == FILE and metadata is not None and len(files) < services.max_attachments:
             path = spool / f"part-{len(files):04d}"
-            left -= await _save(part, path, left)
+            left -= await save(part, path, left)
             files.append(_file_part(part, path))
         else:
-            raise Refusal("parts_invalid", params={"part": (part.name or "")[:40]})
+            raise unwanted(part)
     if metadata is None or not files:
         raise Refusal("parts_invalid", params={"part": METADATA if metadata is None else FILE})
     return metadata, files
-
-
-async def _metadata(part: BodyPartReader) -> DocumentMetadata:
-    raw = bytearray()
-    while chunk := await part.read_chunk(CHUNK):
-        raw += chunk
-        if len(raw) > JSON_MAX:
-            raise Refusal("parts_invalid", params={"part": METADATA})
-    refuse_nul(raw)
-    try:
-        parsed: object = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refusal("parts_invalid", params={"part": METADATA}) from None
-    return checked(DocumentMetadata, parsed)
-
-
-async def _save(part: BodyPartReader, path: Path, left: int) -> int:
-    size = 0
-    with path.open("xb") as file:
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            if size > left:
-                raise Refusal("body_too_large", params={"limit": left})
-            await asyncio.to_thread(file.write, chunk)
-    return size
 
 
 def _file_part(part: BodyPartReader, path: Path) -> FilePart:

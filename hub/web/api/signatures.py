@@ -8,13 +8,14 @@ printable PDF or ETSI XML, which are about one file alone.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import orjson
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import BodyPartReader, web
 
 from hub.domain.problems import Refusal
 from hub.services.access import Caller
@@ -22,6 +23,7 @@ from hub.web import body
 from hub.web.api.parameters import document_id, integer, json_body
 from hub.web.keys import SERVICES, Services, caller_of
 from hub.web.models import VerifyOrder
+from hub.web.multipart import FORM, read_form, save, unwanted
 from hub.web.responses import stored_json
 from schemas.names import safe_name
 from signing.report import FileReport
@@ -31,11 +33,9 @@ from signing.report_json import to_json
 PDF: Final = "application/pdf"
 XML: Final = "application/xml"
 JSON: Final = "application/json"
-FORM: Final = "multipart/form-data"
 FILE, CONTENT = "file", "content"
 NAME_MAX: Final = 255
 CONTENTS_MOST: Final = 20
-CHUNK: Final = 256 * 1024
 POSITION_DIGITS: Final = 4
 VERSION_MOST: Final = 1_000
 
@@ -175,17 +175,7 @@ def _position(request: web.Request) -> int:
 async def _receive(request: web.Request, services: Services, spool: Path) -> _Given:
     if request.content_type != FORM:
         return await _raw(request, services, spool)
-    try:
-        async with asyncio.timeout(services.rules.transfer.request_s):
-            await body.invite(request)
-            return await _parts(await request.multipart(), services, spool)
-    except TimeoutError:
-        raise Refusal("body_too_slow") from None
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise Refusal("body_cut") from error
-    except (HttpProcessingError, ValueError) as error:
-        # The multipart reader's word for framing that it cannot follow.
-        raise Refusal("parts_invalid") from error
+    return await read_form(request, services.rules.transfer, partial(_parts, services, spool))
 
 
 async def _raw(request: web.Request, services: Services, spool: Path) -> _Given:
@@ -205,13 +195,11 @@ def _named(name: str) -> str:
     return safe_name(name[:NAME_MAX], fallback=FILE)
 
 
-async def _parts(reader: MultipartReader, services: Services, spool: Path) -> _Given:
+async def _parts(services: Services, spool: Path, parts: AsyncIterator[BodyPartReader]) -> _Given:
     given: _Given | None = None
     content: list[Path] = []
     left = services.max_body_bytes
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise Refusal("parts_invalid", params={"part": "multipart"})
+    async for part in parts:
         if part.name == FILE and given is None:
             given = _Given(path=spool / FILE, name=_named(part.filename or ""))
             path = given.path
@@ -222,19 +210,8 @@ async def _parts(reader: MultipartReader, services: Services, spool: Path) -> _G
             path = folder / _named(part.filename or "")
             content.append(path)
         else:
-            raise Refusal("parts_invalid", params={"part": (part.name or "")[:40]})
-        left -= await _save(part, path, left)
+            raise unwanted(part)
+        left -= await save(part, path, left)
     if given is None:
         raise Refusal("parts_invalid", params={"part": FILE})
     return _Given(path=given.path, name=given.name, content=tuple(content))
-
-
-async def _save(part: BodyPartReader, path: Path, left: int) -> int:
-    size = 0
-    with path.open("xb") as file:
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            if size > left:
-                raise Refusal("body_too_large", params={"limit": left})
-            await asyncio.to_thread(file.write, chunk)
-    return size

@@ -10,31 +10,30 @@ import asyncio
 import base64
 import binascii
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import orjson
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import BodyPartReader, web
 from pydantic import BaseModel
 
 from hub.domain.problems import Refusal
 from hub.ports.signing import LookOrder, Made, SigningAction, SigningOrder
 from hub.services.signing import SigningService
 from hub.web import body
-from hub.web.api.parameters import checked, refuse_nul
-from hub.web.keys import SERVICES, Services, caller_of
+from hub.web.api.parameters import checked
+from hub.web.keys import SERVICES, caller_of
 from hub.web.models_signing import FinishIn, LookIn, PreparedOut, PrepareIn, SignIn
+from hub.web.multipart import FORM, json_of, read_form, save, unwanted
 from hub.web.responses import json_response
 from schemas.names import safe_name
 
 SIGNING = web.AppKey("signing", SigningService)
-FORM: Final = "multipart/form-data"
 ORDER, FILE, PICTURE = "order", "file", "picture"
 FILES_MOST, NAME_MAX, PICTURE_MOST = 200, 200, 5 * 1024 * 1024
 ORDER_MOST: Final = 40 * 1024 * 1024
-CHUNK: Final = 256 * 1024
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -75,7 +74,7 @@ async def _carry_out(request: web.Request, action: SigningAction) -> web.Respons
     spool = await services.blobs.new_spool()
     try:
         with signing.place(caller):
-            given = await _receive(request, services, signing, spool)
+            given = await read_form(request, services.rules.transfer, partial(_receive, signing, spool))
             order = _order(given, action, spool / "signed")
             made = await signing.carry_out(caller, order)
             return await _answer(made, action, order)
@@ -157,63 +156,27 @@ def _look(asked: LookIn | None, picture: Path | None) -> LookOrder | None:
     return LookOrder(role=asked.role, text=asked.text, anchor=asked.anchor, box=asked.box, picture=picture)
 
 
-async def _receive(request: web.Request, services: Services, signing: SigningService, spool: Path) -> _Given:
-    try:
-        async with asyncio.timeout(services.rules.transfer.request_s):
-            await body.invite(request)
-            return await _parts(await request.multipart(), signing, spool)
-    except TimeoutError:
-        raise Refusal("body_too_slow") from None
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise Refusal("body_cut") from error
-    except (HttpProcessingError, ValueError) as error:
-        # The multipart reader's word for framing that it cannot follow.
-        raise Refusal("parts_invalid") from error
-
-
-async def _parts(reader: MultipartReader, signing: SigningService, spool: Path) -> _Given:
+async def _receive(signing: SigningService, spool: Path, parts: AsyncIterator[BodyPartReader]) -> _Given:
     given, left = _Given(), signing.max_bytes
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise Refusal("parts_invalid", params={"part": "multipart"})
+    async for part in parts:
         if part.name == ORDER and given.order is None:
             given.order = await _json(part)
         elif part.name == FILE and given.order is not None and len(given.files) < FILES_MOST:
             path = spool / f"{FILE}-{len(given.files)}"
             given.files.append((safe_name((part.filename or "")[:NAME_MAX], fallback=FILE), path))
-            left -= await _save(part, path, left)
+            left -= await save(part, path, left)
         elif part.name == PICTURE and given.order is not None and given.picture is None:
             given.picture = spool / PICTURE
-            left -= await _save(part, given.picture, min(left, PICTURE_MOST))
+            left -= await save(part, given.picture, min(left, PICTURE_MOST))
         else:
-            raise Refusal("parts_invalid", params={"part": (part.name or "")[:40]})
+            raise unwanted(part)
     if given.order is None or not given.files:
         raise Refusal("parts_invalid", params={"part": ORDER if given.order is None else FILE})
     return given
 
 
 async def _json(part: BodyPartReader) -> object:
-    raw = bytearray()
-    while chunk := await part.read_chunk(CHUNK):
-        raw += chunk
-        if len(raw) > ORDER_MOST:
-            raise Refusal("parts_invalid", params={"part": ORDER})
-    refuse_nul(raw)
-    try:
-        found: object = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refusal("parts_invalid", params={"part": ORDER}) from None
+    found = await json_of(part, name=ORDER, most=ORDER_MOST)
     if found is None:
         raise Refusal("parts_invalid", params={"part": ORDER})
     return found
-
-
-async def _save(part: BodyPartReader, path: Path, left: int) -> int:
-    size = 0
-    with path.open("xb") as file:
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            if size > left:
-                raise Refusal("body_too_large", params={"limit": left})
-            await asyncio.to_thread(file.write, chunk)
-    return size

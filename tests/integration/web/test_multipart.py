@@ -84,3 +84,27 @@ async def test_a_wrong_field_is_named(peers: tuple[Peer, Peer], field: str, valu
 async def test_nothing_is_left_of_refused_parts(hub: HubUnderTest, peers: tuple[Peer, Peer]) -> None:
     await send(peers[0], {**METADATA, "to": ["000.00.99.H09"]}, ("a.txt", b"x"))
     assert await hub.holds_nothing()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b'Content-Disposition: form-data; name="file"; filename="\xff\xfe.txt"',
+        b'Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: \xff/plain',
+        b'Content-Disposition: form-data; name="\xff"; filename="a.txt"',
+    ],
+)
+async def test_a_part_whose_names_are_no_text_is_refused(peers: tuple[Peer, Peer], headers: bytes) -> None:
+    lines = [
+        b'--BB\r\nContent-Disposition: form-data; name="metadata"\r\n',
+        json.dumps(METADATA).encode(),
+        b"--BB\r\n" + headers + b"\r\n",
+        b"x\r\n--BB--\r\n",
+    ]
+    answer = await peers[0].call(
+        "POST",
+        "/api/v1/documents",
+        data=b"\r\n".join(lines),
+        headers={"Content-Type": "multipart/form-data; boundary=BB"},
+    )
+    assert (answer.status, answer.code) == (422, "parts_invalid")

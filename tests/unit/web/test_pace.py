@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
+from aiohttp import web
 
 from hub.domain.problems import HubError
 from hub.services.rules import TransferRules
-from hub.web.body import STOP_GRACE_S, _Pace
+from hub.web.body import STOP_GRACE_S, _Pace, paced
+from hub.web.keys import STOPPING
 
 RULES = TransferRules()
 
@@ -67,3 +70,44 @@ async def test_a_node_that_stops_gives_a_body_a_little_time_to_end(bench: Bench)
     assert bench.after(0) is None
     assert bench.after(STOP_GRACE_S - 0.1) is None
     assert bench.after(0.1) == "hub_stopping"
+
+
+class _Call:
+    """What `paced` looks at of a call: how much of its body came, and whether that was all."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.app = {STOPPING: stopping}
+        self.content = self
+        self.total_bytes = 0
+        self.whole = False
+
+    def is_eof(self) -> bool:
+        return self.whole
+
+
+async def _read_by_others(call: _Call, rules: TransferRules) -> str | None:
+    try:
+        async with paced(cast(web.Request, call), rules):
+            if call.whole:
+                return None
+            await asyncio.Event().wait()  # a reader that waits for a body that does not come
+    except HubError as error:
+        return error.code
+    return None
+
+
+@pytest.mark.looptime
+async def test_a_form_that_stalls_is_ended_like_any_body() -> None:
+    assert await _read_by_others(_Call(asyncio.Event()), RULES) == "body_too_slow"
+
+
+async def test_a_form_that_has_come_whole_is_not_ended() -> None:
+    call = _Call(asyncio.Event())
+    call.whole = True
+    assert await _read_by_others(call, RULES) is None
+
+
+async def test_a_time_limit_of_somebody_else_stays_its_own() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), paced(cast(web.Request, _Call(asyncio.Event())), RULES):
+            await asyncio.Event().wait()
