@@ -4,41 +4,57 @@
              ca/*.pem           root and sub-CAs with their keys (0600)
              tsa/tsa.pem        timestamp authority with its key (0600)
              holders/*.pem      one file per person or organisation: key, certificate, chain (0600)
-             trust/             what a verifier needs: anchors/, intermediates/, crls/
+             trust/             what a verifier needs: anchors/, intermediates/, crls/, anchors.d/
 
 The folder is built beside its place and moved there in one rename, so a crash leaves either nothing or all;
 a holder is one file that appears in one link, so two processes that issue the same holder end up with the
-same key. Names carry PHÁT TRIỂN; numbers in `UID=CCCD:…` and `UID=MST:…` are derived from the names and
-belong to nobody.
+same key. The hierarchies beside the current one (`signing.devpki_shapes`) are added when they are asked for.
+Names carry PHÁT TRIỂN; numbers in `UID=CCCD:…` and `UID=MST:…` are derived from the names and belong to
+nobody.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from signing import devpki_shapes
 from signing.credentials import Credential
+from signing.devpki_make import (
+    CA_YEARS,
+    LEAF_YEARS,
+    MARK,
+    ONE_DAY,
+    PRIVATE_FOLDER,
+    builder,
+    bundle,
+    ca_name,
+    digits,
+    new_key,
+    pem,
+    revocation_list,
+    usage,
+    write,
+    write_once,
+    years,
+)
+from signing.devpki_shapes import REVOKED_SERIAL, Shape
 from signing.errors import PkiDamaged
 from signing.trust import TrustStore
 
 VERSION = 1
-MARK = "PHÁT TRIỂN"
 ROOT_NAME = f"RootCA chuyên dùng Chính phủ G2 ({MARK})"
 SUB_NAME = f"CA phục vụ các cơ quan Nhà nước G2 ({MARK})"
 TSA_NAME = f"TSA chuyên dùng Chính phủ G2 ({MARK})"
-AUTHORITY = f"Liên thông - PKI {MARK}, không có giá trị pháp lý"
-CA_YEARS, LEAF_YEARS, RSA_BITS = 20, 5, 2048
-PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 class DevPki:
@@ -77,7 +93,7 @@ class DevPki:
 
     def issue_person(self, full_name: str, *, agency_name: str, title: str | None = None) -> Credential:
         """An official's certificate; the same names give the same credential again."""
-        number = f"CCCD:074{_digits('person', full_name, agency_name, count=9)}"
+        number = f"CCCD:074{digits('person', full_name, agency_name, count=9)}"
         attributes = [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, agency_name),
@@ -89,7 +105,7 @@ class DevPki:
 
     def issue_organisation(self, agency_name: str) -> Credential:
         """An agency's own certificate (the electronic stamp)."""
-        number = f"MST:37{_digits('organisation', agency_name, count=8)}"
+        number = f"MST:37{digits('organisation', agency_name, count=8)}"
         attributes = [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, agency_name),
@@ -98,23 +114,41 @@ class DevPki:
         ]
         return self._issue("organisation", (agency_name,), attributes)
 
+    def issue_special(self, shape: Shape, full_name: str, *, agency_name: str) -> Credential:
+        """An official's certificate with a peculiarity of the real world; makes what stands above it."""
+        self.complete()
+        return devpki_shapes.issue(self._folder, shape, full_name, agency_name=agency_name, now=self._now)
+
+    def complete(self) -> None:
+        """Make the hierarchies beside the current government's, unless they are there.
+
+        Each file appears whole and once: two processes at it, or a crash in the middle, change nothing.
+        """
+        devpki_shapes.complete(self._folder, self._now)
+        self.trust = TrustStore.from_folder(self.trust_folder)
+
     def _issue(
         self, kind: str, names: tuple[str, ...], attributes: list[x509.NameAttribute[str]]
     ) -> Credential:
         mark = hashlib.sha256("\0".join((kind, *names)).encode()).hexdigest()[:24]
         path = self._folder / "holders" / f"{kind}-{mark}.pem"
         if not path.exists():
-            key = _new_key()
+            key = new_key()
             certificate = (
-                _builder(x509.Name(attributes), _subject(self._sub), self._now, LEAF_YEARS)
+                builder(
+                    x509.Name(attributes),
+                    _subject(self._sub),
+                    self._now - ONE_DAY,
+                    self._now + years(LEAF_YEARS),
+                )
                 .public_key(key.public_key())
                 .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                .add_extension(_usage(digital_signature=True, content_commitment=True), critical=True)
+                .add_extension(usage(digital_signature=True, content_commitment=True), critical=True)
                 .add_extension(_authority_id(self._sub), critical=False)
                 .sign(_rsa(self._sub), hashes.SHA256())
             )
             chain = [x509.load_der_x509_certificate(self._sub.certificate.dump())]
-            _write_once(path, _bundle(key, certificate, *chain))
+            write_once(path, bundle(key, certificate, *chain))
         return Credential.from_pem(path.read_bytes())
 
 
@@ -125,7 +159,7 @@ def _create(folder: Path, now: datetime) -> None:
         for part in ("ca", "tsa", "holders", "trust/anchors", "trust/intermediates", "trust/crls"):
             (draft / part).mkdir(parents=True, mode=PRIVATE_FOLDER)
         _fill(draft, now)
-        _write(draft / "pki.json", json.dumps({"version": VERSION, "made": now.isoformat()}).encode())
+        write(draft / "pki.json", json.dumps({"version": VERSION, "made": now.isoformat()}).encode())
         try:
             draft.rename(folder)
         except OSError:
@@ -137,93 +171,43 @@ def _create(folder: Path, now: datetime) -> None:
 
 
 def _fill(draft: Path, now: datetime) -> None:
-    root_key, sub_key, tsa_key = _new_key(3072), _new_key(), _new_key()
-    root_name, sub_name = _ca_name(ROOT_NAME), _ca_name(SUB_NAME)
+    root_key, sub_key, tsa_key = new_key(3072), new_key(), new_key()
+    root_name, sub_name = ca_name(ROOT_NAME), ca_name(SUB_NAME)
     root = (
-        _builder(root_name, root_name, now, CA_YEARS)
+        builder(root_name, root_name, now - ONE_DAY, now + years(CA_YEARS))
         .public_key(root_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
     by_root = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     sub = (
-        _builder(sub_name, root_name, now, CA_YEARS)
+        builder(sub_name, root_name, now - ONE_DAY, now + years(CA_YEARS))
         .public_key(sub_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(sub_key.public_key()), critical=False)
         .add_extension(by_root, critical=False)
         .sign(root_key, hashes.SHA256())
     )
     tsa = (
-        _builder(_ca_name(TSA_NAME), root_name, now, CA_YEARS)
+        builder(ca_name(TSA_NAME), root_name, now - ONE_DAY, now + years(CA_YEARS))
         .public_key(tsa_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
         .add_extension(by_root, critical=False)
         .sign(root_key, hashes.SHA256())
     )
-    _write(draft / "ca" / "root-g2.pem", _bundle(root_key, root))
-    _write(draft / "ca" / "sub-g2.pem", _bundle(sub_key, sub, root))
-    _write(draft / "tsa" / "tsa.pem", _bundle(tsa_key, tsa, root))
-    _write(draft / "trust" / "anchors" / "root-g2.pem", _pem(root))
-    _write(draft / "trust" / "intermediates" / "sub-g2.pem", _pem(sub))
+    write(draft / "ca" / "root-g2.pem", bundle(root_key, root))
+    write(draft / "ca" / "sub-g2.pem", bundle(sub_key, sub, root))
+    write(draft / "tsa" / "tsa.pem", bundle(tsa_key, tsa, root))
+    write(draft / "trust" / "anchors" / "root-g2.pem", pem(root))
+    write(draft / "trust" / "intermediates" / "sub-g2.pem", pem(sub))
     for name, issuer, key in (("root-g2", root_name, root_key), ("sub-g2", sub_name, sub_key)):
-        _write(draft / "trust" / "crls" / f"{name}.crl", _empty_crl(issuer, key, now))
-
-
-def _empty_crl(issuer: x509.Name, key: rsa.RSAPrivateKey, now: datetime) -> bytes:
-    return (
-        x509.CertificateRevocationListBuilder()
-        .issuer_name(issuer)
-        .last_update(now - timedelta(days=1))
-        .next_update(now + timedelta(days=365 * CA_YEARS))
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.DER)
-    )
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, now: datetime, years: int) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365 * years))
-    )
-
-
-def _ca_name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, AUTHORITY),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
-
-
-def _usage(**allowed: bool) -> x509.KeyUsage:
-    names = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{name: allowed.get(name, False) for name in names})
-
-
-def _new_key(bits: int = RSA_BITS) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+        listed = revocation_list(issuer, key, now, revoked=(REVOKED_SERIAL,))
+        write(draft / "trust" / "crls" / f"{name}.crl", listed)
 
 
 def _rsa(credential: Credential) -> rsa.RSAPrivateKey:
@@ -238,39 +222,3 @@ def _subject(credential: Credential) -> x509.Name:
 
 def _authority_id(credential: Credential) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(_rsa(credential).public_key())
-
-
-def _digits(*parts: str, count: int) -> str:
-    value = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big")
-    return f"{value % 10**count:0{count}d}"
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _bundle(key: rsa.RSAPrivateKey, *certificates: x509.Certificate) -> bytes:
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private + b"".join(_pem(c) for c in certificates)
-
-
-def _write(path: Path, blob: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(blob)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _write_once(path: Path, blob: bytes) -> None:
-    """Put a finished file in its place; if another process was first, its file stays."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        _write(draft, blob)
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink(missing_ok=True)

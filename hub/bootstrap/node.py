@@ -22,7 +22,7 @@ from hub.bootstrap.exits import Pushing, make_pushing
 from hub.bootstrap.folders import make_folder_watcher
 from hub.bootstrap.relay import make_poller
 from hub.bootstrap.services import make_kit, make_registry, make_services
-from hub.bootstrap.signatures import make_examiner, make_verdicts, share_rules
+from hub.bootstrap.signatures import make_verdicts, make_verification
 from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import trust_folder
 from hub.bootstrap.vxp import hang_in
@@ -39,11 +39,9 @@ from hub.services.housekeeping import Housekeeping
 from hub.services.numbering import Numbering
 from hub.services.outbox_pump import OutboxPump
 from hub.services.registry import RegistryService
-from hub.services.second_looks import SecondLooks
 from hub.services.succession import Succession
 from hub.services.sweeper import Sweeper
 from hub.services.verdicts import Workers
-from hub.services.verification import VerificationService
 from hub.storage.listener import InboxListener
 from hub.storage.pool import create_pool
 from hub.storage.unit_of_work import PgUnitOfWork
@@ -146,27 +144,14 @@ async def assemble(
     broker = broker or InProcessBroker(due_rows(uow))
     services = make_services(settings, kit, listener, verifier)
     succession = Succession(kit, services.directory, DecisionService(kit, services.directory))
-    examiner = make_examiner(settings, kit, verifier)
-    verification = VerificationService(
-        kit=kit,
-        examiner=examiner,
-        directory=services.directory,
-        owner=node,
-        shares=share_rules(settings),
-    )
+    verification, second_looks = make_verification(settings, kit, verifier, services.directory, owner=node)
     motions = Motions(
         pump=OutboxPump(uow, broker, kit.failpoints, kit.metrics),
         numbering=Numbering(uow),
         sweeper=Sweeper(kit, broker, services.directory),
         housekeeping=Housekeeping(kit),
         verification=verification,
-        second_looks=SecondLooks(
-            kit,
-            examiner=examiner,
-            directory=services.directory,
-            verification=verification,
-            owner=node,
-        ),
+        second_looks=second_looks,
         dead_letters=DeadLetters(uow, kit.metrics),
         succession=succession,
         listen=listener.run,

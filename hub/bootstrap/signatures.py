@@ -6,13 +6,16 @@ from hub import __version__
 from hub.bootstrap.values import format_limits_of
 from hub.config import Settings
 from hub.ports.unit_of_work import UnitOfWork
+from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.examiner import Examiner
 from hub.services.follow import FollowService
 from hub.services.kit import Kit
+from hub.services.second_looks import SecondLooks
 from hub.services.sender_share import ShareRules
 from hub.services.signatures import SignatureService
 from hub.services.slots import Slots
 from hub.services.verdicts import Rules, Verdicts, Workers
+from hub.services.verification import VerificationService
 from signing.trust_folder import TrustStamp
 
 PLACES_PER_WORKER = 4
@@ -44,17 +47,21 @@ def make_signature_service(
     )
 
 
-def make_examiner(settings: Settings, kit: Kit, workers: Workers) -> Examiner:
-    """What verifies the attachments of accepted documents."""
-    return Examiner(
+def make_verification(
+    settings: Settings, kit: Kit, workers: Workers, directory: DirectorySnapshot, *, owner: str
+) -> tuple[VerificationService, SecondLooks]:
+    """What verifies accepted documents, and what looks again at verdicts that waited for an answer."""
+    examiner = Examiner(
         kit=kit,
         verifier=workers,
         pages=workers,
         limits=format_limits_of(settings),
         document_s=settings.verify_document_s,
     )
-
-
-def share_rules(settings: Settings) -> ShareRules:
-    """How much of the verifying processes one sender and one document may take."""
-    return ShareRules(slow_most=max(1, settings.verify_workers - 1))
+    # One sender never has all processes with documents that take long.
+    shares = ShareRules(slow_most=max(1, settings.verify_workers - 1))
+    verification = VerificationService(
+        kit=kit, examiner=examiner, directory=directory, owner=owner, shares=shares
+    )
+    looks = SecondLooks(kit, examiner=examiner, directory=directory, verification=verification, owner=owner)
+    return verification, looks

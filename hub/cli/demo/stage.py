@@ -66,6 +66,7 @@ def demo_settings(home: Path | None, port: int | None) -> Settings:
     if settings.trust_folder is not None:
         return settings
     pki = DevPki.open_or_create(settings.home / "demo" / "pki")
+    pki.complete()
     return load_settings(home=home, http_port=port, trust_folder=pki.trust_folder, relay=often)
 
 

@@ -12,7 +12,8 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from hub.workers.verifier_pool import VerifierPool
-from signing.devpki import LEAF_YEARS, DevPki
+from signing.devpki import DevPki
+from signing.devpki_make import LEAF_YEARS
 from signing.pades import sign_pdf
 from tests.support.hub import A, B, HubUnderTest, Peer, hub_on
 from tests.support.messages import letter
