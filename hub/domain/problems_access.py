@@ -95,6 +95,15 @@ ACCESS_PROBLEMS: tuple[Problem, ...] = (
         action_en="Send fewer or shorter headers.",
     ),
     Problem(
+        code="head_too_slow",
+        status=408,
+        vi="Phần đầu của yêu cầu HTTP tới quá chậm.",
+        en="The head of the HTTP request came too slowly.",
+        action_vi="Gửi trọn phần đầu của yêu cầu trong vòng 30 giây kể từ khi mở kết nối.",
+        action_en="Send the whole head of a request within 30 seconds of opening the connection.",
+        retryable=True,
+    ),
+    Problem(
         code="body_too_large",
         status=413,
         vi="Nội dung vượt quá dung lượng cho phép ({limit} byte).",

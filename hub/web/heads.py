@@ -27,6 +27,7 @@ class HeadFault(IntEnum):
     """Why a head is not read, as an HTTP status."""
 
     MALFORMED = 400
+    TOO_SLOW = 408
     TOO_LARGE = 431
 
 
@@ -82,6 +83,10 @@ class HeadGuard:
         self._gathered.clear()
         self._looked = 0
         return whole
+
+    def too_slow(self) -> BadHead:
+        """Return what is said of a head that does not come to its end."""
+        return self._bad(HeadFault.TOO_SLOW)
 
     def _bad(self, fault: HeadFault) -> BadHead:
         return BadHead(fault=fault, path=path_in(bytes(self._gathered[:16_384])))

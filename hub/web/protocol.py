@@ -20,11 +20,13 @@ from typing import Any, Final, Protocol
 import structlog
 from aiohttp import StreamReader, web
 
+from hub.domain.limits import REQUEST_HEAD_TIME_MAX
 from hub.domain.problems import Refusal
 from hub.web.heads import BadHead, HeadFault, HeadGuard, path_in
 
 log = structlog.get_logger(__name__)
 
+_CODES: Final = {HeadFault.TOO_LARGE.value: "head_too_large", HeadFault.TOO_SLOW.value: "head_too_slow"}
 PROBLEM_TYPE: Final = "application/problem+json"
 _FIRST_LINE: Final = 16_384
 
@@ -57,7 +59,7 @@ class _Problem:
     headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, status: int) -> None:
-        error = Refusal("head_too_large" if status == HeadFault.TOO_LARGE else "bad_request")
+        error = Refusal(_CODES.get(status, "bad_request"))
         self.status = error.problem.status
         self.body = json.dumps(
             {
@@ -72,20 +74,34 @@ class _Problem:
 
 
 class Connection(web.RequestHandler):
-    """One connection."""
+    """One connection, which has `REQUEST_HEAD_TIME_MAX` for its first head and for each that it begins."""
 
-    __slots__ = ("_answerers", "_drain_s", "_guard", "_owed", "_path", "_payload", "_pipelined", "_refused")
+    __slots__ = (
+        *("_answerers", "_drain_s", "_guard", "_head_timer"),
+        *("_owed", "_path", "_payload", "_pipelined", "_refused"),
+    )
 
     def __init__(self, manager: web.Server, *, answerers: list[HeadAnswerer], **options: Any) -> None:
         super().__init__(manager, **options)
         self._answerers = answerers
         self._drain_s = float(options.get("lingering_time", 0.0))
         self._guard = HeadGuard()
+        self._head_timer: asyncio.TimerHandle | None = None
         self._path: str | None = None
         self._payload: StreamReader | None = None
         self._owed = 0
         self._pipelined = False
         self._refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wait for nothing more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Gather a head, or pass on what belongs to the request under way."""
@@ -97,7 +113,10 @@ class Connection(web.RequestHandler):
         found = self._guard.feed(data)
         if isinstance(found, BadHead):
             self._refuse(found)
-        elif found is not None:
+        elif found is None:
+            self._wait_for_head()
+        else:
+            self._stop_waiting()
             self._path = path_in(found[:_FIRST_LINE])
             self._owed = 0
             self._pass_on(found, len(found) - found.find(b"\r\n\r\n") - 4)
@@ -119,6 +138,23 @@ class Connection(web.RequestHandler):
         response = web.Response(status=told.status, body=told.body, headers=headers)
         response.force_close()
         return response
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            seconds = REQUEST_HEAD_TIME_MAX.total_seconds()
+            self._head_timer = asyncio.get_running_loop().call_later(seconds, self._waited)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _waited(self) -> None:
+        self._head_timer = None
+        if self._guard.begun:
+            self._refuse(self._guard.too_slow())
+        elif self.transport is not None:
+            self.transport.close()  # it has said nothing: there is nothing to answer
 
     def _between_requests(self) -> bool:
         # The parser has fed the body of the last request into its stream as far as it came. A client that
@@ -145,6 +181,7 @@ class Connection(web.RequestHandler):
 
     def _refuse(self, bad: BadHead) -> None:
         self._refused = True
+        self._stop_waiting()
         transport = self.transport
         if transport is None:
             return

@@ -29,6 +29,7 @@ MIB = 1024 * 1024
         ("BODY_RATE_MIN", 10 * 1024),
         ("BODY_RATE_WINDOW", timedelta(seconds=30)),
         ("REQUEST_HEAD_MAX", MIB),
+        ("REQUEST_HEAD_TIME_MAX", timedelta(seconds=30)),
         ("REQUEST_TIME_MAX", timedelta(minutes=10)),
         ("DRAIN_TIME_MAX", timedelta(seconds=10)),
         ("DISK_FREE_MIN_SHARE", 0.05),

@@ -24,7 +24,7 @@ STATUSES = {
     ),
     404: "document_unknown delivery_unknown not_found",
     405: "method_not_allowed",
-    408: "body_too_slow",
+    408: "head_too_slow body_too_slow",
     409: (
         "document_conflict idempotency_conflict lease_held lease_lost delivery_not_open delivery_ended "
         "redirect_pointless package_not_fetched relay_loop delivery_not_confirmed"

@@ -1,0 +1,92 @@
+"""Connections that do not say what they want: ended after a while, answered where they asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from hub.domain.limits import REQUEST_HEAD_TIME_MAX
+from hub.web.protocol import Connection
+
+TIME = REQUEST_HEAD_TIME_MAX.total_seconds()
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+
+pytestmark = pytest.mark.looptime
+
+
+class Line(asyncio.Transport):
+    """The other end of a connection: what was written, and whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+async def _answer(_request: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(text="ok")
+
+
+def opened() -> tuple[Connection, Line]:
+    """A connection that was just made, and its other end."""
+    made = Connection(web.Server(_answer), loop=asyncio.get_running_loop(), answerers=[])
+    line = Line()
+    made.connection_made(line)
+    return made, line
+
+
+async def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
+    _, line = opened()
+    await asyncio.sleep(TIME - 1)
+    assert not line.closed
+    await asyncio.sleep(1.5)
+    assert (line.closed, line.written) == (True, b"")
+
+
+async def test_a_head_that_comes_drop_by_drop_is_refused_and_the_connection_closed() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD)
+    for number in range(int(TIME) - 1):
+        await asyncio.sleep(1)
+        connection.data_received(b"X-%d: y\r\n" % number)
+    assert line.written == b""
+    await asyncio.sleep(1.5)
+    head, _, body = line.written.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(body)["code"] == "head_too_slow"
+    assert line.closed
+
+
+async def test_a_head_that_is_whole_in_time_leaves_its_call_all_the_time_it_needs() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD)
+    await asyncio.sleep(TIME - 1)
+    connection.data_received(b"\r\n")
+    await asyncio.sleep(2)
+    assert line.written.startswith(b"HTTP/1.1 200 ")
+    assert not line.closed
+
+
+async def test_the_next_head_of_a_connection_has_its_own_time() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD + b"\r\n")
+    await asyncio.sleep(TIME + 1)
+    line.written = b""
+    connection.data_received(HEAD)
+    await asyncio.sleep(TIME + 0.5)
+    assert b"head_too_slow" in line.written
