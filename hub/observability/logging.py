@@ -77,16 +77,19 @@ def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: Tex
 
 
 class _Bridge(logging.Handler):
-    """Makes an event of what a library says."""
+    """Makes an event of what a library says.
+
+    A warning names what happened; where in the library it was raised is of use to nobody, and comes by the
+    hundred while a server is away. An error keeps its traceback.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno,
-            "library_message",
-            logger=record.name,
-            message=record.getMessage(),
-            exc_info=record.exc_info if record.exc_info and record.exc_info[0] else None,
-        )
+        error = record.exc_info[1] if record.exc_info else None
+        told: dict[str, object] = {"logger": record.name, "message": record.getMessage()}
+        if error is not None:
+            warned = record.levelno < logging.ERROR
+            told |= {"error": f"{type(error).__name__}: {error}"} if warned else {"exc_info": error}
+        structlog.get_logger().log(record.levelno, "library_message", **told)
 
 
 def _to_json_bytes(_: object, __: str, event: MutableMapping[str, object]) -> bytes:

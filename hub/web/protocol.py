@@ -139,6 +139,14 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        """Tell what went wrong, but not of a body that its sender spoiled: the call has its answer."""
+        error = options.get("exc_info")
+        if isinstance(error, web.RequestPayloadError):
+            log.info("body_unreadable", error=str(error.__cause__ or error))
+            return
+        super().log_exception(*args, **options)
+
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
             seconds = REQUEST_HEAD_TIME_MAX.total_seconds()

@@ -38,7 +38,11 @@ class Line(asyncio.Transport):
         return self.closed
 
 
-async def _answer(_request: web.BaseRequest) -> web.StreamResponse:
+async def _answer(request: web.BaseRequest) -> web.StreamResponse:
+    try:
+        await request.content.read()
+    except web.RequestPayloadError:
+        return web.Response(status=400)
     return web.Response(text="ok")
 
 
@@ -90,3 +94,15 @@ async def test_the_next_head_of_a_connection_has_its_own_time() -> None:
     connection.data_received(HEAD)
     await asyncio.sleep(TIME + 0.5)
     assert b"head_too_slow" in line.written
+
+
+async def test_a_body_that_is_not_packed_as_it_says_is_no_fault_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection, line = opened()
+    connection.data_received(
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: deflate\r\nContent-Length: 7\r\n\r\ngarbage"
+    )
+    await asyncio.sleep(1)
+    assert line.written.startswith(b"HTTP/1.1 400 ")
+    assert caplog.records == []
