@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from signing.appearance import Appearance, above_name
 from signing.options import VerifyOptions
 from signing.pades import sign_pdf
 from signing.report import FileReport, Indication, Role
 from signing.verify import verify_bytes
-from signing.xades_sign import sign_xml
+from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml
 from tests.unit.signing.conftest import NOW, SIGNER, Office
 
 OPTIONS = VerifyOptions(no_trust=True, compare_pages=False)
@@ -88,3 +90,39 @@ def test_any_character_of_covered_text_attributes_and_names(
     report = _judged((text[:at] + letter + text[at + 1 :]).encode("utf-8", "surrogatepass"))
     assert report.indication is not Indication.TOTAL_PASSED
     assert {s.indication for s in report.signatures} <= {Indication.TOTAL_FAILED}
+
+
+@pytest.fixture(scope="module")
+def enveloping(office: Office) -> bytes:
+    options = XmlSignatureOptions(packaging=Packaging.ENVELOPING)
+    return sign_xml(LETTER.encode(), office.person, now=NOW, options=options)
+
+
+def _content(data: bytes) -> str | None:
+    """What is in the data object, as an application takes it out: base64 without blanks."""
+    found = etree.fromstring(data).find("{*}Object[@Encoding]")
+    return None if found is None else "".join((found.text or "").split())
+
+
+@given(data=st.data(), flip=st.integers(1, 255))
+@settings(max_examples=250, deadline=None)
+def test_any_byte_of_an_enveloping_signature(enveloping: bytes, data: st.DataObject, flip: int) -> None:
+    """Blanks inside tags and in base64 may change, and what nobody signs; what was signed may not."""
+    changed = bytearray(enveloping)
+    changed[data.draw(st.integers(0, len(enveloping) - 1))] ^= flip
+    if _judged(bytes(changed)).indication is Indication.TOTAL_PASSED:
+        assert _content(bytes(changed)) == _content(enveloping)
+
+
+@given(data=st.data(), letter=st.sampled_from(string.ascii_letters + string.digits + "+/"))
+@settings(max_examples=150, deadline=None)
+def test_any_character_of_the_content_in_an_enveloping_signature(
+    enveloping: bytes, data: st.DataObject, letter: str
+) -> None:
+    content = (_content(enveloping) or "").encode()
+    start = enveloping.index(content[:60])
+    place = data.draw(st.integers(start, start + 59))
+    if enveloping[place] == ord(letter):
+        return
+    changed = enveloping[:place] + letter.encode() + enveloping[place + 1 :]
+    _never_passes(_judged(changed))
