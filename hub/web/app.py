@@ -18,7 +18,7 @@ from hub.web.operation import Handler, Operation
 from hub.web.routes import OPERATIONS
 
 SHOWN_NAME: Final = 64
-_STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css"}
+_STATIC: Final = {"index.html": "text/html", "lienthong.css": "text/css", "lienthong.svg": "image/svg+xml"}
 
 
 def create_app(services: Services) -> web.Application:
@@ -40,7 +40,8 @@ def create_app(services: Services) -> web.Application:
 
     app.router.add_get("/api/openapi.json", show_openapi)
     app.router.add_get("/", _static("index.html"))
-    app.router.add_get("/static/lienthong.css", _static("lienthong.css"))
+    for name in ("lienthong.css", "lienthong.svg"):
+        app.router.add_get(f"/static/{name}", _static(name))
     return app
 
 

@@ -29,6 +29,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 TRACE_HEADER: Final = "X-Trace-Id"
 TRACE_BYTES: Final = 12
+SERVER: Final = "lienthong"
 TRACE_ID: Final = web.RequestKey("trace_id", str)
 TRY_AGAIN_S: Final = 5
 
@@ -44,6 +45,8 @@ SECURITY_HEADERS: Final = {
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Give every answer its trace id and the security headers, streams too: called before a head is sent."""
     response.headers[TRACE_HEADER] = request.get(TRACE_ID, "")
+    # Which library answers, and of which version, helps nobody but those who look for holes.
+    response.headers["Server"] = SERVER
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 

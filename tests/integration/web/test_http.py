@@ -73,6 +73,21 @@ async def test_every_answer_has_a_trace_id_of_its_own_and_problems_repeat_it(
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_no_answer_names_the_library_that_gives_it(hub: HubUnderTest, a: Peer) -> None:
+    for path in ("/", "/healthz", "/nothing", "/api/v1/inbox"):
+        assert (await a.call("GET", path)).headers["Server"] == "lienthong"
+
+
+async def test_all_that_the_start_page_links_to_is_there(hub: HubUnderTest) -> None:
+    async with hub.session.get(f"{hub.url}/") as answer:
+        page = await answer.text()
+    linked = re.findall(r'href="([^"]+)"', page)
+    assert "/static/lienthong.svg" in linked
+    for path in linked:
+        async with hub.session.get(hub.url + path) as answer:
+            assert answer.status == 200, path
+
+
 async def test_what_needs_no_key_answers_without_one(hub: HubUnderTest) -> None:
     for path in ("/healthz", "/readyz", "/api/v1/keys", "/api/openapi.json", "/"):
         async with hub.session.get(hub.url + path) as answer:

@@ -19,7 +19,7 @@ from tests.support.hub import UNKNOWN, A, Answer, B, HubUnderTest, Peer
 from tests.support.messages import letter
 from tests.support.shared import REPOSITORY
 
-NOT_IN_THE_DOCUMENT = {"/", "/static/lienthong.css", "/api/openapi.json"}
+NOT_IN_THE_DOCUMENT = {"/", "/static/lienthong.css", "/static/lienthong.svg", "/api/openapi.json"}
 DOCUMENT = openapi.build(version=__version__)
 
 
