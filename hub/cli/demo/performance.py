@@ -103,6 +103,9 @@ async def _timeline(stage: Stage) -> AsyncIterator[None]:
             yield
         finally:
             printing.cancel()
+    # What the last step did is told too: seen by the first look, printed by the second.
+    await timeline.look()
+    await timeline.look()
 
 
 async def _receive(system: SimulatedDms) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +16,7 @@ from adapters.simulator.client import HubClient, Json, Problem
 
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 LOOK_EVERY_S: Final = 0.25
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 WORDS: Final[Mapping[str, str]] = {
     "document_accepted": "trục nhận văn bản, cấp biên nhận",
@@ -32,7 +34,7 @@ WORDS: Final[Mapping[str, str]] = {
     "delivery_replayed": "nơi nhận lấy lại nội dung đã nhận",
     "delivery_rejected": "nơi nhận trả lại",
     "delivery_undeliverable": "hết hạn giao: lập chứng cứ không giao được",
-    "delivery_added": "thêm nơi nhận (gói sau của trục quốc gia)",
+    "delivery_added": "thêm nơi nhận",
     "delivery_fetched_outside": "nơi nhận ngoài tỉnh đã lấy",
     "delivery_failed_outside": "nơi nhận ngoài tỉnh báo lỗi",
     "lease_expired": "hết giờ giữ, chờ lấy lại",
@@ -52,6 +54,27 @@ WORDS: Final[Mapping[str, str]] = {
     "document_versioned": "phiên bản {version_no} của văn bản",
     "document_relayed": "đã chuyển ra trục quốc gia",
 }
+# What facts say: decisions, states of business, reasons. A code that is not here is shown as it is.
+VALUES: Final[Mapping[str, str]] = {
+    "TOTAL-PASSED": "hợp lệ",
+    "TOTAL-FAILED": "không hợp lệ",
+    "INDETERMINATE": "chưa đủ căn cứ kết luận",
+    "NO_SIGNATURE": "không có chữ ký",
+    "sent": "đã gửi",
+    "deliver": "chuyển",
+    "deliver_with_warning": "chuyển, có cảnh báo",
+    "arrived": "đã đến",
+    "accepted": "đã tiếp nhận",
+    "refused": "từ chối tiếp nhận",
+    "assigned": "đã phân công",
+    "processing": "đang xử lý",
+    "finished": "đã hoàn thành",
+    "recall_requested": "nơi gửi xin lấy lại",
+    "recalled": "đã trả lại",
+    "update_requested": "có văn bản cập nhật",
+    "replace_requested": "có văn bản thay thế",
+    "replaced": "đã thay thế",
+}
 
 
 class _Facts(dict[str, object]):
@@ -61,36 +84,62 @@ class _Facts(dict[str, object]):
 
 def line(event: Json) -> str:
     """Return one event as a line for people."""
-    at = datetime.fromisoformat(event["at"]).astimezone(VIETNAM)
-    words = WORDS.get(event["kind"], event["kind"]).format_map(_Facts(event["data"]))
-    return f"{at:%H:%M:%S}  {event['document_id'][-6:]}  {event['unit'] or '':<14} {words}"
+    facts = _Facts({name: _value(value) for name, value in event["data"].items()})
+    words = WORDS.get(event["kind"], event["kind"]).format_map(facts)
+    return f"{_clock(event['at'])}  {event['document_id'][-6:]}  {event['unit'] or '':<14} {words}"
+
+
+def _value(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return _clock(value) if _INSTANT.fullmatch(value) else VALUES.get(value, value)
+
+
+def _clock(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant).astimezone(VIETNAM):%H:%M:%S}"
 
 
 class LiveTimeline:
-    """Prints the events of all simulated systems, each once, as they are numbered."""
+    """Prints the events of all simulated systems, each once, in the order of the log.
+
+    Systems are asked one after the other: the first may have answered before an event was numbered that the
+    last has seen. So an event waits for the next look, in which everybody sees at least as far.
+    """
 
     def __init__(self, clients: Iterable[HubClient]) -> None:
         self._cursors = dict.fromkeys(clients, 0)
         self._seen: set[str] = set()
+        self._held: list[Json] = []
 
     async def skip_past(self) -> None:
         """Leave out what earlier runs have printed."""
-        while await self._look():
-            pass
+        while await self._ask():
+            self._held.clear()
 
     async def run(self) -> None:
         """Print until cancelled."""
         while True:
-            with suppress(aiohttp.ClientError, Problem, TimeoutError):
-                for event in await self._look():
-                    print(line(event), flush=True)
+            await self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look(self) -> list[Json]:
-        # Sender and recipient both see an event: once is enough, in the order of the log.
-        fresh: dict[str, Json] = {}
+    async def look(self) -> None:
+        """Print what the last look saw and what stands before it in the log."""
+        with suppress(aiohttp.ClientError, Problem, TimeoutError):
+            seen_to = max(map(_number, self._held), default=0)
+            await self._ask()
+            self._held.sort(key=_number)
+            while self._held and _number(self._held[0]) <= seen_to:
+                print(line(self._held.pop(0)), flush=True)
+
+    async def _ask(self) -> bool:
+        known = len(self._seen)
         for client in self._cursors:
             events, self._cursors[client] = await client.events(self._cursors[client])
-            fresh |= {e["event_id"]: e for e in events if e["event_id"] not in self._seen}
-        self._seen |= fresh.keys()
-        return sorted(fresh.values(), key=lambda event: int(event["seq"]))
+            # Sender and recipient both see an event: once is enough.
+            self._held += [e for e in events if e["event_id"] not in self._seen]
+            self._seen |= {e["event_id"] for e in events}
+        return len(self._seen) > known
+
+
+def _number(event: Json) -> int:
+    return int(event["seq"])
