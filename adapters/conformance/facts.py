@@ -1,78 +1,143 @@
-"""What a recorded trial shows: which messages were accepted, which deliveries were taken, in what order."""
+"""What a recorded trial shows, whichever interface was used: what was sent, taken, said, looked up.
+
+Each interface has a reader that makes this from a recording: `rest`, `vxp`, `bkav`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Protocol
 
-from adapters.conformance.tape import Exchange
+from adapters.conformance.exchange import Exchange
+from schemas.validate import Summary
 
-_ACT: Final = re.compile(r"/api/v1/inbox/([0-9a-f-]{36})/(lease|content|confirm|reject)\Z")
-_ABOUT: Final = re.compile(r"/api/v1/documents/([0-9a-f-]{36})(/\w+)?\Z")
-_OK: Final = 200
-STATUSES: Final = "/api/v1/statuses"
-RECALL: Final = "/recall"
-Json = dict[str, Any]
+
+class Api(StrEnum):
+    """The interfaces that a system may be judged by."""
+
+    REST = "rest"
+    VXP = "vxp"
+    BKAV = "bkav"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message that was handed in. `document` is the id under which it was accepted."""
+
+    sha256: str
+    size: int
+    said: Summary | None
+    accepted: bool
+    repeated: bool = False
+    cut: bool = False
+    conflict: bool = False
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A message for the system. `warnings`: what it was told of the signatures; None: nothing ever is."""
+
+    delivery: str
+    kind: str
+    from_code: str
+    status_code: str | None
+    warnings: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
 class Facts:
-    """Facts of one trial. Offers by delivery id; `confirmed` in the order of confirming."""
+    """Facts of one trial.
 
-    exchanges: Sequence[Exchange]
-    offers: dict[str, Json] = field(default_factory=dict)
-    tokens: dict[str, set[int]] = field(default_factory=dict)
+    `offers` by delivery; `confirmed` in the order of confirming; `leases` tokens by delivery; `said` the
+    codes of its statuses; `asked_back` that it wanted something back; `spoiled` the documents of which it
+    looked up that they were not delivered for their signature, with what it saw.
+    """
+
+    sent: list[Sent] = field(default_factory=list)
+    offers: dict[str, Offered] = field(default_factory=dict)
+    leases: dict[str, set[int]] = field(default_factory=dict)
     confirmed: list[str] = field(default_factory=list)
-    followed: dict[str, set[str]] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
+    asked_back: bool = False
+    spoiled: dict[str, str] = field(default_factory=dict)
 
     @property
-    def accepted(self) -> list[Exchange]:
-        """Messages that were accepted as new, with what they said."""
-        return [e for e in self.exchanges if e.accepted and not e.repeated and e.sent is not None]
+    def accepted(self) -> list[Sent]:
+        """Messages that were accepted as new and could be read."""
+        return [each for each in self.sent if each.accepted and not each.repeated and each.said is not None]
 
-    def documents(self, business_type: int) -> list[Exchange]:
-        """Accepted documents of a business type."""
+    def documents(self, business_type: int) -> list[Summary]:
+        """What accepted documents of a business type said."""
         return [
-            e
-            for e in self.accepted
-            if e.sent is not None and e.sent.status_code is None and e.sent.business_type == business_type
+            each.said
+            for each in self.accepted
+            if each.said is not None
+            and each.said.status_code is None
+            and each.said.business_type == business_type
         ]
 
-    def taken(self, kind: str) -> list[Json]:
+    def taken(self, kind: str) -> list[Offered]:
         """Offers of a kind that were confirmed, in that order."""
         found = [self.offers[each] for each in self.confirmed if each in self.offers]
-        return [offer for offer in found if offer["kind"] == kind]
+        return [offer for offer in found if offer.kind == kind]
 
-    def said(self) -> list[tuple[str, str]]:
-        """Statuses that the system said: (code, id of the document that it is about or empty)."""
-        by_json = [
-            (str(e.order.get("status_code", "")), str(e.order.get("about", "")))
-            for e in self.exchanges
-            if e.path == STATUSES and e.status in (200, 201) and isinstance(e.order, dict)
-        ]
-        by_message = [(e.sent.status_code, "") for e in self.accepted if e.sent and e.sent.status_code]
-        return by_json + by_message
+    def confirm(self, delivery: str) -> None:
+        """Note a confirmation."""
+        if delivery not in self.confirmed:
+            self.confirmed.append(delivery)
 
-
-def facts_of(exchanges: Sequence[Exchange]) -> Facts:
-    """Return what a recording shows."""
-    facts = Facts(exchanges=exchanges)
-    for each in exchanges:
-        if each.status in (_OK, 201):
-            _note(facts, each)
-    return facts
+    def note_statuses_sent(self) -> None:
+        """Take what was said by messages into account."""
+        self.said |= {each.said.status_code for each in self.accepted if each.said and each.said.status_code}
+        self.asked_back |= "13" in self.said
 
 
-def _note(facts: Facts, each: Exchange) -> None:
-    answer = each.answer if isinstance(each.answer, dict) else {}
-    if each.path == "/api/v1/inbox":
-        facts.offers.update({offer["delivery_id"]: offer for offer in answer.get("deliveries", ())})
-    elif (act := _ACT.match(each.path)) is not None:
-        if act[2] == "lease":
-            facts.tokens.setdefault(act[1], set()).add(int(answer["lease_token"]))
-        elif act[2] == "confirm" and act[1] not in facts.confirmed:
-            facts.confirmed.append(act[1])
-    elif (about := _ABOUT.match(each.path)) is not None:
-        facts.followed.setdefault(about[1], set()).add(about[2] or "")
+class Dialect(Protocol):
+    """How one interface is read."""
+
+    @property
+    def api(self) -> Api: ...
+
+    def submits(self, method: str, path: str) -> bool:
+        """Whether a call's body is a message."""
+        ...
+
+    def parameters(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what the interface's own headers say."""
+        ...
+
+    def message_in(self, path: str, answer: Any, raw: bytes) -> bytes | None:
+        """Return the message that an answer hands over, if it does."""
+        ...
+
+    def is_accepted(self, exchange: Exchange) -> bool:
+        """Whether a message was accepted, now or before."""
+        ...
+
+    def facts(self, exchanges: Sequence[Exchange]) -> Facts:
+        """Return what a recording shows."""
+        ...
+
+    def callers(self, exchanges: Sequence[Exchange]) -> set[str]:
+        """Return as whom the calls were made that got through."""
+        ...
+
+
+def offered(delivery: str, carried: Summary) -> Offered:
+    """Return the offer of a message that was seen itself, by an interface that lists ids alone."""
+    kind = "document" if carried.status_code is None else "status"
+    return Offered(
+        delivery=delivery, kind=kind, from_code=carried.from_ or "", status_code=carried.status_code
+    )
+
+
+def same_document(one: Summary, other: Summary) -> bool:
+    """Whether two messages claim to be the same document."""
+    return one.status_code is None and (one.from_, one.document_id, one.business_type) == (
+        other.from_,
+        other.document_id,
+        other.business_type,
+    )

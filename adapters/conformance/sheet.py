@@ -11,21 +11,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from adapters.conformance.facts import Api
 from adapters.conformance.scenarios import Result
 from hub.domain.jcs import Json, canonical_json
 from hub.domain.times import rfc3339
 
-SHEET_VERSION: Final = 1
+SHEET_VERSION: Final = 2
 PASS: Final = "PASS"  # noqa: S105 (an outcome)
 FAIL: Final = "FAIL"
 
 
+API_TITLES: Final = {
+    Api.REST: "REST (/api/v1)",
+    Api.VXP: "API trục quốc gia (VXP)",
+    Api.BKAV: "Bkav eDoc REST",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """Who was tried, when, with what outcome; `hub` is the code of the exchange."""
+    """Who was tried, by which interface, when, with what outcome; `hub` is the code of the exchange."""
 
     system: str
     hub: str
+    api: Api = Api.REST
     begun_at: datetime
     ended_at: datetime
     results: Sequence[Result]
@@ -42,6 +51,7 @@ class Sheet:
             "kind": "conformance",
             "system": self.system,
             "hub": self.hub,
+            "api": self.api.value,
             "begun_at": rfc3339(self.begun_at),
             "ended_at": rfc3339(self.ended_at),
             "result": PASS if self.passed else FAIL,
@@ -65,6 +75,7 @@ class Sheet:
         lines = [
             "PHIẾU KIỂM TRA KẾT NỐI",
             f"Phần mềm: {self.system}",
+            f"Giao diện: {API_TITLES[self.api]}",
             f"Trục: {self.hub}",
             f"Thời gian: {rfc3339(self.begun_at)} – {rfc3339(self.ended_at)}",
             "",

@@ -14,14 +14,18 @@ import io
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 import orjson
 from aiohttp import web
+from yarl import URL
 
+from adapters.conformance.exchange import Exchange
+from adapters.conformance.facts import Dialect
+from adapters.conformance.rest import REST
 from schemas.validate import Summary, validate_file
 
 BODY_MOST: Final = 220 * 1024 * 1024
@@ -30,49 +34,25 @@ _HOP: Final = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "expect"}
     | {"content-length", "content-encoding", "accept-encoding"}
 )
-DOCUMENTS: Final = "/api/v1/documents"
-CREATED: Final = 201
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One call and its answer: `sent` is what an edXML body said, `answer` the JSON that came back."""
-
-    method: str
-    path: str
-    status: int
-    sha256: str
-    size: int
-    repeated: bool
-    cut: bool
-    sent: Summary | None
-    order: Any
-    answer: Any
-
-    @property
-    def accepted(self) -> bool:
-        """Whether a message was accepted, now or before."""
-        return self.method == "POST" and self.path == DOCUMENTS and self.status in (200, 201)
-
-    @property
-    def code(self) -> str:
-        """The problem's code; empty if it was none."""
-        return (
-            str(self.answer.get("code", "")) if isinstance(self.answer, dict) and self.status >= 400 else ""
-        )
+# A recipient list in a header repeats every code twice: as much as the hub itself takes.
+FIELD_MOST: Final = 262_144
 
 
 @dataclass(slots=True)
 class Tape:
-    """What was recorded, in order."""
+    """What was recorded, in order, of calls that are read by `dialect`."""
 
     cut_for: str
+    dialect: Dialect = REST
     exchanges: list[Exchange] = field(default_factory=list)
     cut_done: bool = False
 
-    def to_cut(self, status: int, sent: Summary | None) -> bool:
+    def to_cut(self, exchange: Exchange) -> bool:
         """Say whether this answer is the one to throw away."""
-        if self.cut_done or status != CREATED or sent is None or self.cut_for not in sent.to:
+        if self.cut_done or exchange.sent is None or self.cut_for not in exchange.sent.to:
+            return False
+        known = {each.sha256 for each in self.exchanges if self.dialect.is_accepted(each)}
+        if exchange.repeated or exchange.sha256 in known or not self.dialect.is_accepted(exchange):
             return False
         self.cut_done = True
         return True
@@ -89,42 +69,57 @@ class _Line:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         async with self._session.request(
             request.method,
-            self._hub + request.raw_path,
+            URL(self._hub + request.raw_path, encoded=True),
             headers=headers,
             data=_data(body),
             allow_redirects=False,
         ) as answer:
             raw = await answer.read()
-            sent = await _summary(request, body)
-            cut = self._tape.to_cut(answer.status, sent)
-            self._tape.exchanges.append(
-                Exchange(
-                    method=request.method,
-                    path=request.path,
-                    status=answer.status,
-                    sha256=hashlib.sha256(body).hexdigest(),
-                    size=len(body),
-                    repeated="X-Repeated" in answer.headers,
-                    cut=cut,
-                    sent=sent,
-                    order=_json(body) if request.content_type == "application/json" else None,
-                    answer=_json(raw) if "json" in answer.content_type else None,
-                )
-            )
+            recorded = await self._exchange(request, body, answer, raw)
+            cut = self._tape.to_cut(recorded)
+            self._tape.exchanges.append(replace(recorded, cut=cut))
             if cut and request.transport is not None:
                 request.transport.abort()
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
             return web.Response(status=answer.status, body=raw, headers=kept)
 
+    async def _exchange(
+        self, request: web.Request, body: bytes, answer: aiohttp.ClientResponse, raw: bytes
+    ) -> Exchange:
+        dialect = self._tape.dialect
+        form = "form" in request.content_type
+        message = body if dialect.submits(request.method, request.path) and not form else None
+        said = _json(raw) if "json" in answer.content_type else None
+        handed_over = dialect.message_in(request.path, said, raw)
+        return Exchange(
+            method=request.method,
+            path=request.path,
+            status=answer.status,
+            sha256=hashlib.sha256(body).hexdigest(),
+            size=len(body),
+            repeated="X-Repeated" in answer.headers,
+            cut=False,
+            sent=await _summary(message),
+            order=_json(body) if request.content_type == "application/json" else None,
+            # A document that was handed over is not kept a second time.
+            answer=said if handed_over is None else None,
+            parameters=dialect.parameters(request.headers),
+            carried=await _summary(handed_over),
+        )
+
 
 @asynccontextmanager
 async def recording(hub: str, tape: Tape, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Listen for the length of the block, pass everything on to the hub, and yield the line's address."""
+    """Listen for the length of the block, pass everything on to the hub, and yield the line's address.
+
+    What an interface of the hub knows to answer to heads that cannot be read, this line does not: it is for
+    systems that do what they should.
+    """
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session:
         app = web.Application(client_max_size=BODY_MOST)
         app.router.add_route("*", "/{rest:.*}", _Line(hub.rstrip("/"), tape, session).pass_on)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, max_line_size=FIELD_MOST, max_field_size=FIELD_MOST)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port)
@@ -135,10 +130,8 @@ async def recording(hub: str, tape: Tape, *, host: str = "127.0.0.1", port: int 
             await runner.cleanup()
 
 
-async def _summary(request: web.Request, body: bytes) -> Summary | None:
-    if request.method != "POST" or request.path != DOCUMENTS or "form" in request.content_type:
-        return None
-    return await asyncio.to_thread(_read, body)
+async def _summary(message: bytes | None) -> Summary | None:
+    return None if message is None else await asyncio.to_thread(_read, message)
 
 
 def _read(body: bytes) -> Summary | None:

@@ -1,7 +1,8 @@
 """`lienthong conformance`: records what a vendor's system does, judges it, prints a signed sheet.
 
 The system under trial is pointed at the address that the command listens on and does what the scenarios ask
-for; the sandbox answers. With `--self` a simulated system does so, on a hub of its own in a temporary folder.
+for; the sandbox answers. It is judged by the interface of its adapter, and only by what it did under its own
+name. With `--self` a simulated system does so, on a hub of its own in a temporary folder.
 """
 
 from __future__ import annotations
@@ -10,31 +11,58 @@ import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from adapters.conformance.scenarios import SCENARIOS, Result, Sandbox, judge
-from adapters.conformance.sheet import Sheet
+from adapters.conformance.bkav import BKAV
+from adapters.conformance.facts import Api, Dialect
+from adapters.conformance.rest import REST
+from adapters.conformance.scenarios import Result, Sandbox, judge, scenarios_of
+from adapters.conformance.sheet import API_TITLES, Sheet
 from adapters.conformance.tape import Tape, recording
+from adapters.conformance.vxp import VXP
 from adapters.simulator.echo import Behaviour
+from hub.bootstrap import open_registry
 from hub.bootstrap.sandbox import refuse_in_production, sandbox_roles
 from hub.cli.options import ConfigOption, HomeOption, JsonOption
 from hub.cli.sandbox import HubOption, address
 from hub.config import Settings, load_settings
+from hub.domain import adapters
+from hub.domain.directory import Agency
 from hub.observability import logging
+from hub.ports.records import SystemRecord
+from hub.services.registry_errors import system_unknown
+from hub.services.shared_secrets import called_by
 from hub.storage.seal_keys import FileSealer
 
 LOOK_S: Final = 1.0
 FAILED: Final = 1
+DIALECTS: Final[tuple[Dialect, ...]] = (REST, VXP, BKAV)
+APIS: Final = {adapters.VXP: Api.VXP, adapters.BKAV: Api.BKAV}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTrial:
+    """The system under trial: by which interface it is judged, and the names that it calls by there."""
+
+    system: str
+    dialect: Dialect
+    names: frozenset[str]
 
 
 def conformance(
     system: Annotated[str | None, typer.Option("--system", help="Tên phần mềm được kiểm tra.")] = None,
     own: Annotated[bool, typer.Option("--self", help="Tự kiểm tra bằng phần mềm mô phỏng.")] = False,
+    api: Annotated[
+        Api | None, typer.Option("--api", help="Giao diện được kiểm tra (mặc định: theo adapter).")
+    ] = None,
     hub: HubOption = None,
     listen: Annotated[int, typer.Option("--listen", help="Cổng để phần mềm gọi vào.")] = 8091,
     minutes: Annotated[int, typer.Option("--minutes", min=1, help="Chờ tối đa bao lâu, phút.")] = 60,
@@ -51,36 +79,54 @@ def conformance(
         raise typer.BadParameter("--system hoặc --self")
     settings = load_settings(config=config, home=home)
     refuse_in_production(settings)
-    trial = _trial(settings, system, hub or address(settings), listen, minutes)
+    on_trial = asyncio.run(_looked_up(settings, system, api))
+    trial = _trial(settings, on_trial, hub or address(settings), listen, minutes)
     raise typer.Exit(_print(asyncio.run(trial), settings, as_json=as_json))
 
 
-async def _trial(settings: Settings, system: str, hub: str, listen: int, minutes: int) -> Sheet:
+async def _looked_up(settings: Settings, name: str, api: Api | None) -> OnTrial:
+    async with open_registry(settings) as registry:
+        record = next((each for each in await registry.systems() if name in {each.name, str(each.id)}), None)
+        if record is None:
+            raise system_unknown(name)
+        units = [unit for unit in await registry.directory() if unit.system_id == record.id]
+    return on_trial(record, units, api)
+
+
+def on_trial(record: SystemRecord, units: Sequence[Agency], api: Api | None = None) -> OnTrial:
+    """Return as whom a system calls by an interface; by that of its adapter, where none is named."""
+    dialect = {each.api: each for each in DIALECTS}[api or APIS.get(record.adapter, Api.REST)]
+    names = {
+        Api.REST: {record.name},
+        Api.VXP: {called_by(record)},
+        Api.BKAV: {called_by(record), *(code.code for unit in units for code in unit.codes)},
+    }
+    return OnTrial(system=record.name, dialect=dialect, names=frozenset(names[dialect.api]))
+
+
+async def _trial(settings: Settings, on_trial: OnTrial, hub: str, listen: int, minutes: int) -> Sheet:
     sandbox = Sandbox(roles=sandbox_roles(settings))
-    tape = Tape(cut_for=sandbox.of(Behaviour.SLOW).code)
+    tape = Tape(cut_for=sandbox.of(Behaviour.SLOW).code, dialect=on_trial.dialect)
     begun = datetime.now(UTC)
     async with recording(hub, tape, port=listen) as url:
-        print(f"Trỏ phần mềm “{system}” tới / point the system at: {url}")
-        for number, each in enumerate(SCENARIOS, 1):
+        print(f"Trỏ phần mềm “{on_trial.system}” tới / point the system at: {url}")
+        print(f"Giao diện / interface: {API_TITLES[on_trial.dialect.api]}")
+        for number, each in enumerate(scenarios_of(on_trial.dialect.api), 1):
             print(f"{number:>2}. {each.title}: {each.how}")
         results = await until_judged(tape, sandbox, minutes)
     return Sheet(
-        system=system,
+        system=on_trial.system,
         hub=settings.hub_code,
+        api=on_trial.dialect.api,
         begun_at=begun,
         ended_at=datetime.now(UTC),
-        results=owned(tape, system, results),
+        results=owned(tape, on_trial.names, results),
     )
 
 
-def owned(tape: Tape, system: str, results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """Return the results, all failed if any receipt was given to another system than the one on trial."""
-    names = {
-        str(e.answer["receipt"]["system"])
-        for e in tape.exchanges
-        if e.accepted and isinstance(e.answer, dict) and "receipt" in e.answer
-    }
-    if names <= {system}:
+def owned(tape: Tape, names: AbstractSet[str], results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """Return the results, all failed if any call got through under another name than the trial's."""
+    if tape.dialect.callers(tape.exchanges) <= names:
         return results
     return tuple(Result(scenario=each.scenario, evidence="") for each in results)
 
@@ -89,7 +135,7 @@ async def until_judged(tape: Tape, sandbox: Sandbox, minutes: float) -> tuple[Re
     """Wait until every scenario has passed, or until the time is over."""
     ends = time.monotonic() + minutes * 60
     while True:
-        results = judge(tape.exchanges, sandbox)
+        results = judge(tape.exchanges, sandbox, tape.dialect)
         if all(result.passed for result in results) or time.monotonic() >= ends:
             return results
         await asyncio.sleep(LOOK_S)

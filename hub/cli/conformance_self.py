@@ -66,7 +66,7 @@ async def _sheet(
         hub=settings.hub_code,
         begun_at=begun,
         ended_at=datetime.now(UTC),
-        results=owned(tape, SYSTEM, results),
+        results=owned(tape, {SYSTEM}, results),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from adapters.conformance.scenarios import judge
+from adapters.conformance.vxp import VXP
 from hub.bootstrap.sandbox import register_sandbox
 from hub.cli.conformance_self import rehearsal
 from hub.config import load_settings
 from hub.services.registry_errors import RegistryError
 from hub.storage.seal_keys import FileSealer
 from tests.support.hub import HubUnderTest, agency
+from tests.support.process import lienthong, new_folder
+from tests.support.vxp_trial import UNIT, vxp_trial
 
 
 @pytest.mark.slow
@@ -26,6 +31,24 @@ async def test_a_simulated_system_passes_every_scenario_and_gets_a_signed_sheet(
         keys = KeySet.import_key_set(sealer.public_keys())  # type: ignore[arg-type]
         checked = jws.deserialize_compact(sealer.seal(sheet.canonical()), keys)
         assert json.loads(checked.payload or b"")["result"] == "PASS"
+
+
+@pytest.mark.slow
+async def test_a_client_of_the_national_api_passes_every_scenario_that_it_can_show(tmp_path: Path) -> None:
+    async with vxp_trial(tmp_path) as trial:
+        await asyncio.wait_for(trial.go_through(), 240)
+        results = judge(trial.tape.exchanges, trial.sandbox, VXP)
+        assert [result.scenario.code for result in results if not result.passed] == []
+        assert len(results) == 13
+        assert VXP.callers(trial.tape.exchanges) == {UNIT}
+
+
+def test_a_system_that_is_not_registered_is_said_before_anything_is_recorded() -> None:
+    with new_folder() as folder:
+        done = lienthong("conformance", "--system", "Không có", home=folder / "h")
+    assert done.code == 1
+    assert "[system_unknown]" in done.err
+    assert "Traceback" not in done.err
 
 
 async def test_no_sandbox_in_production_unless_it_is_set(hub: HubUnderTest, tmp_path: Path) -> None:
