@@ -11,6 +11,7 @@ import typer
 
 from hub.bootstrap import open_desk
 from hub.cli.options import ByOption, ConfigOption, HomeOption, at_work, name_of
+from hub.cli.times import minute
 from hub.ports.records import DeliveryRecord
 from hub.services.decisions import DecisionService
 
@@ -33,7 +34,7 @@ def list_held(home: HomeOption = None, config: ConfigOption = None) -> None:
         delivery, text = offer.delivery, offer.text
         reasons = ", ".join(delivery.reasons)
         print(f"{delivery.id}  {offer.document.from_unit} → {delivery.unit_id}  {text.code}  {text.subject}")
-        print(f"    {reasons}; hạn {delivery.deadline_at:%Y-%m-%d %H:%M}")
+        print(f"    {reasons}; hạn {minute(delivery.deadline_at)}")
 
 
 @deliveries.command("release")

@@ -6,6 +6,7 @@ import shlex
 from typing import Final
 
 from hub.cli.findings import Finding, well, wrong
+from hub.cli.times import minute
 from hub.ports.folders import FolderState
 from hub.ports.unit_of_work import Transaction
 
@@ -55,7 +56,7 @@ def _finding(state: FolderState) -> Finding:
         return well(WHAT, f"“{state.name}” ({state.adapter})", f"{state.name} ({state.adapter})")
     code = state.last_error or "folder_failed"
     vi, en = _ADVICE.get(code, (code, code))
-    since = "" if state.last_ok_at is None else f", tốt lần cuối {state.last_ok_at:%Y-%m-%d %H:%MZ}"
+    since = "" if state.last_ok_at is None else f", tốt lần cuối {minute(state.last_ok_at)}"
     return wrong(
         WHAT,
         code,

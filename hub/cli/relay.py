@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,6 +12,7 @@ import typer
 
 from hub.bootstrap.relay import open_relay_desk, open_relay_directory
 from hub.cli.options import ConfigOption, HomeOption, JsonOption, YesOption, at_work
+from hub.cli.times import minute
 from hub.domain.problems import PROBLEMS
 from hub.ports.relay import PackageRecord
 from hub.services.relay_desk import ExchangeView, RelayDesk
@@ -103,16 +104,16 @@ def _show(view: ExchangeView) -> None:
     if state is None:
         print("    chưa nhận lần nào (nút chưa chạy?)")
         return
-    print(f"    nhận tốt gần nhất: {_time(state.last_ok_at)}; có thư gần nhất: {_time(state.last_mail_at)}")
+    print(f"    nhận tốt gần nhất: {minute(state.last_ok_at)}; có thư gần nhất: {minute(state.last_mail_at)}")
     if state.last_error is not None:
-        print(f"    lỗi: {state.last_error}, {state.failures} lần liên tiếp, thử lại {_time(state.due_at)}")
+        print(f"    lỗi: {state.last_error}, {state.failures} lần liên tiếp, thử lại {minute(state.due_at)}")
     if state.silence_told_at is not None:
-        print(f"    CẢNH BÁO: không có thư từ {_time(state.silent_since)}")
+        print(f"    CẢNH BÁO: không có thư từ {minute(state.silent_since)}")
     if view.peer is not None:
         print(f"    ngắt mạch: {view.peer.breaker.state.value} ({view.peer.last_code})")
     shown = ", ".join(f"{name} {number}" for name, number in sorted(view.packages.items())) or "không có"
     print(f"    gói tin: {shown}; chưa báo lại trục quốc gia: {view.owed}")
-    print(f"    danh bạ: {_time(state.directory_at)} {state.directory_note or ''}")
+    print(f"    danh bạ: {minute(state.directory_at)} {state.directory_note or ''}")
 
 
 def _json(view: ExchangeView) -> dict[str, object]:
@@ -120,15 +121,15 @@ def _json(view: ExchangeView) -> dict[str, object]:
     return {
         "system": view.system.name,
         "endpoint": dict(view.system.settings).get("endpoint"),
-        "last_ok_at": None if state is None else _json_time(state.last_ok_at),
-        "last_mail_at": None if state is None else _json_time(state.last_mail_at),
+        "last_ok_at": None if state is None else _utc(state.last_ok_at),
+        "last_mail_at": None if state is None else _utc(state.last_mail_at),
         "last_error": None if state is None else state.last_error,
         "failures": 0 if state is None else state.failures,
         "silent": state is not None and state.silence_told_at is not None,
         "breaker": "closed" if view.peer is None else view.peer.breaker.state.value,
         "packages": dict(view.packages),
         "owed": view.owed,
-        "directory_at": None if state is None else _json_time(state.directory_at),
+        "directory_at": None if state is None else _utc(state.directory_at),
         "directory_note": None if state is None else state.directory_note,
     }
 
@@ -143,13 +144,9 @@ def _package_json(package: PackageRecord) -> dict[str, object]:
         "to": package.to_code,
         "size": package.size,
         "sha256": None if package.sha256 is None else package.sha256.hex(),
-        "first_seen_at": _json_time(package.first_seen_at),
+        "first_seen_at": _utc(package.first_seen_at),
     }
 
 
-def _json_time(moment: datetime | None) -> str | None:
-    return None if moment is None else _time(moment)
-
-
-def _time(moment: datetime | None) -> str:
-    return "–" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
