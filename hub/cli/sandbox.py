@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 import typer
 
 from hub.bootstrap import open_registry
 from hub.bootstrap.sandbox import echo, register_sandbox, sandbox_roles
 from hub.cli.options import ConfigOption, HomeOption
+from hub.cli.usage import Misuse
 from hub.config import Settings, load_settings
 from hub.observability import logging
 
-HubOption = Annotated[str | None, typer.Option("--hub", help="Địa chỉ của trục (mặc định: cấu hình).")]
+_URL: Final = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/:?#\[\]]+)(:\d{1,5})?/?")
+
+
+def url_of(text: str) -> str:
+    """Return the address of a hub; raises Misuse: an echo recipient would ask nobody for ever."""
+    if not _URL.fullmatch(text):
+        raise Misuse("địa chỉ phải có dạng http://máy:cổng", "an address is http://host:port")
+    return text.rstrip("/")
+
+
+HubOption = Annotated[
+    str | None,
+    typer.Option("--hub", parser=url_of, metavar="URL", help="Địa chỉ của trục (mặc định: cấu hình)."),
+]
 
 
 def sandbox(home: HomeOption = None, config: ConfigOption = None, hub: HubOption = None) -> None:

@@ -274,6 +274,7 @@ def test_no_command_pays_for_what_only_the_demo_draws_with() -> None:
             "--help",
         ),
         (("agency", "retire", "x", "--no-successor", "--on", "31/01"), "'31/01' không phải ngày", "--help"),
+        (("sandbox", "--hub", "truc"), "địa chỉ phải có dạng http://máy:cổng", "sandbox --help"),
         (("system", "networks", "x"), "cần các mạng, hoặc --anywhere", "networks --help"),
         (("system", "set", "x", "=y"), "không phải '=y'", "system set --help"),
     ],
