@@ -10,6 +10,9 @@ from typing import Final
 
 from adapters.simulator.dms import Unit
 
+PROVINCE: Final = "Ủy ban nhân dân tỉnh Bình Dương"
+DISTRICT_NAME: Final = "Ủy ban nhân dân huyện Dầu Tiếng"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
@@ -25,32 +28,54 @@ class Role:
     signs: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who signs for a unit, and by whose authority [NĐ 30/2020 Phụ lục I]."""
+
+    name: str = ""
+    title: str = ""
+    authority: str | None = None
+
+
+NOBODY: Final = Signer()
+
+
+def _unit(
+    code: str, name: str, notation: str, place: str, *, by: Signer = NOBODY, above: str | None = PROVINCE
+) -> Unit:
+    return Unit(
+        code=code,
+        name=name,
+        notation=notation,
+        place=place,
+        governing_body=above,
+        signer=by.name,
+        signer_title=by.title,
+        authority=by.authority,
+    )
+
+
 COMMUNE: Final = Role(
     key="commune",
     system="QLVB xã Minh Hòa",
-    unit=Unit(
-        code="000.22.38.H09",
-        name="Ủy ban nhân dân xã Minh Hòa",
-        notation="UBND",
-        place="Minh Hòa",
-        governing_body="Ủy ban nhân dân huyện Dầu Tiếng",
-        signer="Nguyễn Văn Mẫu",
-        signer_title="CHỦ TỊCH",
-        authority="TM. ỦY BAN NHÂN DÂN",
+    unit=_unit(
+        "000.22.38.H09",
+        "Ủy ban nhân dân xã Minh Hòa",
+        "UBND",
+        "Minh Hòa",
+        by=Signer(name="Nguyễn Văn Mẫu", title="CHỦ TỊCH", authority="TM. ỦY BAN NHÂN DÂN"),
+        above=DISTRICT_NAME,
     ),
 )
 DISTRICT: Final = Role(
     key="district",
     system="QLVB huyện Dầu Tiếng",
-    unit=Unit(
-        code="000.00.38.H09",
-        name="Ủy ban nhân dân huyện Dầu Tiếng",
-        notation="UBND-VP",
-        place="Dầu Tiếng",
-        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
-        signer="Trần Thị Ví Dụ",
-        signer_title="PHÓ CHỦ TỊCH",
-        authority="KT. CHỦ TỊCH",
+    unit=_unit(
+        "000.00.38.H09",
+        DISTRICT_NAME,
+        "UBND-VP",
+        "Dầu Tiếng",
+        by=Signer(name="Trần Thị Ví Dụ", title="PHÓ CHỦ TỊCH", authority="KT. CHỦ TỊCH"),
     ),
     # This district sends back what was changed after signing, without asking a person first.
     policy=(("on_failed", "refuse"),),
@@ -58,71 +83,32 @@ DISTRICT: Final = Role(
 DEPARTMENT: Final = Role(
     key="department",
     system="QLVB Sở Nội vụ",
-    unit=Unit(
-        code="000.00.02.H09",
-        name="Sở Nội vụ",
-        notation="SNV-VP",
-        place="Bình Dương",
-        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
-        signer="Lê Minh Họa",
-        signer_title="GIÁM ĐỐC",
-        authority=None,
+    unit=_unit(
+        "000.00.02.H09",
+        "Sở Nội vụ",
+        "SNV-VP",
+        "Bình Dương",
+        by=Signer(name="Lê Minh Họa", title="GIÁM ĐỐC"),
     ),
 )
 FINANCE: Final = Role(
     key="finance",
     system="QLVB Sở Tài chính",
-    unit=Unit(
-        code="000.00.03.H09",
-        name="Sở Tài chính",
-        notation="STC-VP",
-        place="Bình Dương",
-        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
-        signer="",
-        signer_title="",
-        authority=None,
-    ),
+    unit=_unit("000.00.03.H09", "Sở Tài chính", "STC-VP", "Bình Dương"),
     signs=False,
 )
 ENDING: Final = Role(
     key="ending",
     system="QLVB huyện Bàu Bàng",
-    unit=Unit(
-        code="000.00.36.H09",
-        name="Ủy ban nhân dân huyện Bàu Bàng",
-        notation="UBND-VP",
-        place="Bàu Bàng",
-        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
-        signer="",
-        signer_title="",
-        authority=None,
-    ),
+    unit=_unit("000.00.36.H09", "Ủy ban nhân dân huyện Bàu Bàng", "UBND-VP", "Bàu Bàng"),
     signs=False,
 )
 HEIR: Final = Role(
     key="heir",
     system="QLVB thành phố Bến Cát",
-    unit=Unit(
-        code="000.00.35.H09",
-        name="Ủy ban nhân dân thành phố Bến Cát",
-        notation="UBND-VP",
-        place="Bến Cát",
-        governing_body="Ủy ban nhân dân tỉnh Bình Dương",
-        signer="",
-        signer_title="",
-        authority=None,
-    ),
+    unit=_unit("000.00.35.H09", "Ủy ban nhân dân thành phố Bến Cát", "UBND-VP", "Bến Cát"),
     signs=False,
 )
 ROLES: Final = (COMMUNE, DISTRICT, DEPARTMENT, FINANCE, ENDING, HEIR)
 PULLING: Final = (COMMUNE, DISTRICT, DEPARTMENT, ENDING, HEIR)
-UNKNOWN_UNIT: Final = Unit(
-    code="000.99.38.H09",
-    name="Ủy ban nhân dân xã Không Có",
-    notation="UBND",
-    place="",
-    governing_body=None,
-    signer="",
-    signer_title="",
-    authority=None,
-)
+UNKNOWN_UNIT: Final = _unit("000.99.38.H09", "Ủy ban nhân dân xã Không Có", "UBND", "", above=None)
