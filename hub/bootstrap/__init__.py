@@ -6,7 +6,7 @@ Nothing below this module consults settings or makes its own collaborators.
 
 from __future__ import annotations
 
-from hub.bootstrap.commands import open_desk, open_registry
+from hub.bootstrap.commands import open_desk, open_registry, open_rows
 from hub.bootstrap.database import SchemaOutdated, open_database, prepare_home
 from hub.bootstrap.exits import open_adapters
 from hub.bootstrap.node import Hub, assemble, open_hub
@@ -26,6 +26,7 @@ __all__ = [
     "open_desk",
     "open_hub",
     "open_registry",
+    "open_rows",
     "prepare_home",
     "serve_until",
     "trust_folder",

@@ -183,7 +183,7 @@ async def assemble(
     app = create_app(services)
     hang_in(app, settings, kit, services)
     bkav.hang_in(app, settings, kit, services)
-    signing.hang_in(app, settings)
+    signing.hang_in(app, settings, kit)
     return Hub(
         app=app,
         loops=loops,

@@ -10,7 +10,8 @@ from hub.bootstrap.trust import online_rules
 from hub.bootstrap.values import trust_folder
 from hub.config import Settings
 from hub.config.signing import SigningKey
-from hub.services.signing import SigningService
+from hub.services.kit import Kit
+from hub.services.signing import SigningRights, SigningService
 from hub.services.slots import Slots
 from hub.storage.secret_box import FileSecretBox, SecretKeyError
 from hub.web.api.signing import SIGNING
@@ -21,7 +22,7 @@ from signing.key_ring import KeyPlace
 PLACES_PER_WORKER = 4
 
 
-def hang_in(app: web.Application, settings: Settings) -> None:
+def hang_in(app: web.Application, settings: Settings, kit: Kit) -> None:
     """Offer signing, unless no key and no system is named.
 
     Raises:
@@ -32,13 +33,17 @@ def hang_in(app: web.Application, settings: Settings) -> None:
         return
     pool = SignerPool(_bench(settings), workers=chosen.workers, timeout_s=chosen.timeout_s)
     app[SIGNING] = SigningService(
+        uow=kit.uow,
+        ids=kit.ids,
         signer=pool,
         slots=Slots(
             per_node=chosen.workers * PLACES_PER_WORKER, per_system=chosen.per_system, full="signing_busy"
         ),
         box=FileSecretBox.open_or_create(settings.secrets_key_path),
-        keys={key.name: frozenset(key.systems) for key in chosen.keys},
-        preparers=frozenset(chosen.systems),
+        rights=SigningRights(
+            keys={key.name: frozenset(key.systems) for key in chosen.keys},
+            preparers=frozenset(chosen.systems),
+        ),
         max_bytes=chosen.max_bytes,
     )
 

@@ -1,22 +1,30 @@
 """`lienthong sign`: files on the desk, in one go or in two steps around a key that is elsewhere.
 
-`lienthong sign FILE…` is short for `lienthong sign file FILE…`.
+`lienthong sign FILE…` is short for `lienthong sign file FILE…`. `lienthong sign log` shows what was signed by
+the hub for systems.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from hub.bootstrap import online_rules
+from hub.bootstrap import online_rules, open_rows
+from hub.cli.options import ConfigOption, HomeOption, JsonOption, at_work
 from hub.config import load_settings
+from hub.domain.times import rfc3339
+from hub.ports.signing_records import SigningRecord
+from hub.ports.unit_of_work import UnitOfWork
 from signing.roles import Look
 
 if TYPE_CHECKING:
@@ -75,6 +83,61 @@ Trust = Annotated[Path | None, typer.Option("--trust", help="Thư mục chứng 
 Online = Annotated[
     bool, typer.Option("--online/--offline", help="Hỏi CA qua mạng để lấy bằng chứng thu hồi.")
 ]
+
+
+@sign.command("log")
+def show_log(
+    system: Annotated[str | None, typer.Option("--system", help="Chỉ của phần mềm này.")] = None,
+    digest: Annotated[
+        str | None, typer.Option("--sha256", help="Chỉ lần ký có tệp (đưa vào, ký xong) với giá trị này.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Số dòng nhiều nhất.")] = 100,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Nhật ký ký số qua trục: ai, khóa nào, tệp nào, kết quả; mới nhất trước (what the hub's keys signed)."""
+    wanted = _digest(digest)
+
+    async def newest(rows: UnitOfWork) -> Sequence[SigningRecord]:
+        async with rows.read() as query:
+            return await query.signings.newest(system_name=system, digest=wanted, limit=limit)
+
+    found = [_shown(each) for each in at_work(open_rows, newest, home=home, config=config)]
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for row in found:
+        said = f"{row['action']:<8} {row['result']:<10}"
+        print(f"{row['begun_at']}  {said} {row['system']}  {row['key'] or '-'}")
+        for name in row["files"]:
+            print(f"    {name}")
+        print(f"    -> {row['made'] or row['reason'] or '?'}")
+
+
+def _digest(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise typer.BadParameter(f"{text} không phải SHA-256 (64 chữ số hệ 16; not a SHA-256)")
+    return bytes.fromhex(text)
+
+
+def _shown(record: SigningRecord) -> dict[str, Any]:
+    begun, ended = record.begun, record.ended
+    return {
+        "id": str(begun.id),
+        "begun_at": rfc3339(record.begun_at),
+        "ended_at": rfc3339(record.ended_at) if record.ended_at is not None else None,
+        "system": begun.system_name,
+        "api_key": begun.api_key,
+        "action": begun.action.value,
+        "key": begun.key_name or None,
+        "files": [each.hex() for each in begun.files],
+        "result": ended.result.value,
+        "reason": ended.reason,
+        "made": ended.made.hex() if ended.made is not None else None,
+    }
 
 
 @sign.command(DEFAULT)

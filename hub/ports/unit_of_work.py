@@ -42,6 +42,7 @@ from hub.ports.records import (
 from hub.ports.relay import RelayRepo
 from hub.ports.secrets import SecretRepo
 from hub.ports.signatures import CertificateRepo, VerdictRepo
+from hub.ports.signing_records import SigningRecordRepo
 from hub.ports.tasks import TaskRepo
 
 
@@ -452,6 +453,8 @@ class Transaction(Protocol):
     def certificates(self) -> CertificateRepo: ...
     @property
     def verdicts(self) -> VerdictRepo: ...
+    @property
+    def signings(self) -> SigningRecordRepo: ...
 
     async def record(self, change: Change) -> None:
         """Write a state change with its events, hints, evidence and tasks, in one round trip."""

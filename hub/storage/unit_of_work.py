@@ -33,6 +33,7 @@ from hub.storage.record import record
 from hub.storage.relay import PgRelay
 from hub.storage.secrets import PgSecrets
 from hub.storage.signatures import PgCertificates, PgVerdicts
+from hub.storage.signing_records import PgSigningRecords
 from hub.storage.systems import PgSystems
 from hub.storage.tasks import PgTasks
 
@@ -60,6 +61,7 @@ class PgTransaction:
         self.packages = PgPackages(connection)
         self.certificates = PgCertificates(connection)
         self.verdicts = PgVerdicts(connection)
+        self.signings = PgSigningRecords(connection)
 
         self._connection = connection
         self.has_news = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
 import os
 import zipfile
@@ -12,9 +13,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
-from aiohttp import FormData
+from aiohttp import ClientError, FormData
 from asn1crypto import pem
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,6 +24,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from adapters.simulator.letter import make_letter
 from hub.ports.signing import SigningAction, SigningDeclined, SigningOrder, SigningUnfinished
+from hub.ports.unit_of_work import DatabaseUnavailable
+from hub.storage.signing_records import PgSigningRecords
 from hub.workers.signer_pool import SignerPool
 from hub.workers.signer_wire import Bench
 from signing.credentials import Credential
@@ -266,3 +270,122 @@ async def test_processes_that_start_together_try_a_wrong_passphrase_once(
         assert sum(p.jobs for p in pool._idle) == 1
     finally:
         await pool.stop()
+
+
+async def _records(hub: HubUnderTest) -> list[dict[str, Any]]:
+    rows = await hub.pool.fetch("SELECT * FROM signing_record ORDER BY begun_at, id")
+    return [dict(row) for row in rows]
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+async def test_each_use_of_a_key_is_on_record_with_its_digests(
+    hub: HubUnderTest, a: Peer, letter: bytes
+) -> None:
+    made = await ask(a, "sign", {"key": "leader"}, ("công văn.pdf", letter))
+    (row,) = await _records(hub)
+    assert (row["system_name"], row["action"], row["key_name"]) == ("a", "sign", "leader")
+    assert (row["api_key"], row["result"], row["reason"]) == (a.caller.key_id, "done", None)
+    assert (row["files"], row["made"]) == ([_sha256(letter)], _sha256(made.raw))
+    assert row["begun_at"] < row["ended_at"]
+
+
+async def test_a_key_elsewhere_leaves_two_records(
+    hub: HubUnderTest, b: Peer, person: Credential, letter: bytes
+) -> None:
+    chain = pem.armor("CERTIFICATE", person.certificate.dump()).decode()
+    waiting = (await ask(b, "prepare", {"certificates": chain}, ("f.pdf", letter))).json
+    to_sign = base64.b64decode(waiting["to_sign"])
+    value = base64.b64encode(person.sign(to_sign)).decode()
+    made = await ask(b, "finish", {"state": waiting["state"], "value": value}, ("f.pdf", letter))
+    first, second = await _records(hub)
+    assert (first["action"], first["made"]) == ("prepare", _sha256(to_sign))
+    assert (second["action"], second["made"]) == ("finish", _sha256(made.raw))
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"), [("broken", "credential_passphrase"), ("leader", "pdf_unsignable")]
+)
+async def test_what_was_declined_is_on_record_with_its_reason(
+    hub: HubUnderTest, a: Peer, key: str, reason: str
+) -> None:
+    await ask(a, "sign", {"key": key}, ("f.pdf", b"%PDF-1.7 broken"))
+    (row,) = await _records(hub)
+    assert (row["result"], row["reason"], row["made"]) == ("declined", reason, None)
+
+
+async def test_a_caller_without_the_right_leaves_no_record_of_a_key(
+    hub: HubUnderTest, b: Peer, letter: bytes
+) -> None:
+    await ask(b, "sign", {"key": "leader"}, ("f.pdf", letter))
+    assert not await _records(hub)
+
+
+async def test_a_process_that_dies_at_it_leaves_the_beginning_on_record(
+    hub: HubUnderTest, a: Peer, letter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(_self: object, _order: SigningOrder) -> Any:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(SignerPool, "sign", die)
+    with pytest.raises(ClientError):
+        await ask(a, "sign", {"key": "leader"}, ("f.pdf", letter))
+    (row,) = await _records(hub)
+    assert (row["result"], row["ended_at"]) == ("begun", None)
+
+
+async def test_without_a_database_nothing_is_signed(
+    hub: HubUnderTest, a: Peer, letter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_self: object, _record: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    signed: list[SigningOrder] = []
+    monkeypatch.setattr(PgSigningRecords, "begin", away)
+    monkeypatch.setattr(SignerPool, "sign", lambda _self, order: signed.append(order))
+    answer = await ask(a, "sign", {"key": "leader"}, ("f.pdf", letter))
+    assert (answer.status, answer.code) == (503, "database_unavailable")
+    assert not signed
+
+
+async def test_a_signature_that_could_not_be_put_on_record_does_not_leave_the_hub(
+    hub: HubUnderTest, a: Peer, letter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_self: object, _id: object, _ended: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(PgSigningRecords, "end", away)
+    answer = await ask(a, "sign", {"key": "leader"}, ("f.pdf", letter))
+    assert (answer.status, answer.code) == (503, "database_unavailable")
+    assert b"%PDF" not in answer.raw
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE signing_record SET key_name = 'other'",
+        "UPDATE signing_record SET ended_at = NULL, result = 'begun'",
+        "DELETE FROM signing_record",
+        "TRUNCATE signing_record",
+    ],
+)
+async def test_records_are_never_changed_or_deleted(
+    hub: HubUnderTest, a: Peer, letter: bytes, change: str
+) -> None:
+    await ask(a, "sign", {"key": "leader"}, ("f.pdf", letter))
+    with pytest.raises(asyncpg.RaiseError):
+        await hub.pool.execute(change)
+
+
+async def test_records_are_found_by_system_and_by_the_digest_of_either_file(
+    hub: HubUnderTest, a: Peer, letter: bytes
+) -> None:
+    made = await ask(a, "sign", {"key": "leader"}, ("f.pdf", letter))
+    async with hub.services.follow._uow.read() as query:
+        for digest in (_sha256(letter), _sha256(made.raw), None):
+            found = await query.signings.newest(system_name="a", digest=digest, limit=5)
+            assert [each.ended.made for each in found] == [_sha256(made.raw)]
+        assert not await query.signings.newest(system_name="b", digest=None, limit=5)
+        assert not await query.signings.newest(system_name=None, digest=b"\0" * 32, limit=5)
