@@ -22,6 +22,9 @@ from schemas.older.pair import PairSplitter
 from schemas.older.soap import SoapSplitter
 
 _HEAD_BYTES: Final = 8 * 1024
+_DIRECTORY_BYTES: Final = 64 * 1024
+_ENVELOPE_BYTES: Final = 64 * 1024
+_EDOC: Final = b"e-doc.vn/schema"
 _ZIP: Final = b"PK\x03\x04"
 _ROOT: Final = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _SOAP: Final = b"http://schemas.xmlsoap.org/soap/envelope/"
@@ -38,6 +41,19 @@ class Splitter(Protocol):
 
     def abort(self) -> None:
         """Give up and leave nothing behind."""
+
+
+def is_older(data: bytes) -> bool:
+    """Whether this is a message of an older dialect, and not just any archive, form or SOAP.
+
+    For callers that do not know that it is a message at all; the splitters say what is wrong with one.
+    """
+    kind = _kind_of(data[:_HEAD_BYTES])
+    if kind is PairSplitter:
+        return b"_header.xml" in data[-_DIRECTORY_BYTES:].lower()
+    if kind is EdxmlSplitter:
+        return False
+    return _SOAP in data[:_ENVELOPE_BYTES] and _EDOC in data[:_ENVELOPE_BYTES].lower()
 
 
 class MessageSplitter:

@@ -8,7 +8,7 @@ several, 3 goes before 1 before 2 before 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,7 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     as_etsi: bool = False,
     pdf: Path | None = None,
     message_parts: MessageParts | None = None,
+    is_older_message: Callable[[bytes], bool] | None = None,
     existed_by: datetime | None = None,
 ) -> int:
     """Verify, print, and say how it went; `online` lets authorities be asked over the network.
@@ -58,7 +59,12 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
         _refuse_combinations(files, as_json=as_json, as_etsi=as_etsi, pdf=pdf)
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
         _refuse_without_zone(existed_by, "--existed-by")
-        options = replace(options, message_parts=message_parts, existed_by=existed_by)
+        options = replace(
+            options,
+            message_parts=message_parts,
+            is_older_message=is_older_message,
+            existed_by=existed_by,
+        )
         if online is not None:
             options = replace(options, online=OnlineSource(online))
     except SigningError as error:

@@ -68,6 +68,13 @@ def verify_message(data: bytes, options: VerifyOptions, judge: Judge) -> Judged:
     return (*own, *parts), tuple(sorted((*notes, *found), key=lambda f: grave[f.severity])), refused
 
 
+def verify_older(data: bytes, options: VerifyOptions, judge: Judge, *, is_xml: bool) -> Judged:
+    """The same for a message of an older dialect: only one that is XML can have a signature of its own."""
+    if is_xml:
+        return verify_message(data, options, judge)
+    return judge_parts(data, options, judge)
+
+
 def _own(data: bytes, options: VerifyOptions) -> tuple[tuple[SignatureReport, ...], tuple[Finding, ...]]:
     if is_placeholder(data):
         return (), (finding(Code.EDXML_PLACEHOLDER),)
@@ -137,7 +144,7 @@ def judge_parts(data: bytes, options: VerifyOptions, judge: Judge) -> Judged:
     signatures: list[SignatureReport] = []
     findings: list[Finding] = []
     refused = False
-    alone = replace(options, message_parts=None)
+    alone = replace(options, message_parts=None, is_older_message=None)
     try:
         with options.message_parts(data) as parts:
             for number, part in enumerate(parts, start=1):

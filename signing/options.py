@@ -38,8 +38,9 @@ class VerifyOptions:
 
     `online` asks authorities over the network for what is not at hand; without it nothing is asked.
     `message_parts` takes the attachments out of an edXML message (raises `MessageUnreadable`); without it
-    the message's own signature alone is verified. `existed_by` is a time by which the file is known to have
-    existed, as by the hub's own receipt: a proof.
+    the message's own signature alone is verified; `is_older_message` knows messages that do not look like
+    edXML. `existed_by` is a time by which the file is known to have existed, as by the hub's own receipt: a
+    proof.
     """
 
     trust: TrustStore | None = None
@@ -55,6 +56,7 @@ class VerifyOptions:
     online: OnlineSource | None = None
     existed_by: datetime | None = None
     message_parts: MessageParts | None = None
+    is_older_message: Callable[[bytes], bool] | None = None
     # One document's share of the network, see `for_document`.
     session: OnlineSession | None = None
 

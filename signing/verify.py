@@ -15,7 +15,7 @@ from pathlib import Path
 from signing.asic_container import looks_like
 from signing.asic_verify import verify_asic
 from signing.cms_verify import is_cms, verify_cms
-from signing.edxml_verify import Judged, looks_like_message, verify_message
+from signing.edxml_verify import Judged, looks_like_message, verify_message, verify_older
 from signing.errors import InputRefused
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
@@ -98,6 +98,8 @@ def verify_bytes(
 
 def _judge(data: bytes, kind: FileFormat, options: VerifyOptions) -> tuple[FileFormat, Judged]:
     """The format's own module at work: what kind of file it is after all, and what was found."""
+    if kind in {FileFormat.XML, FileFormat.UNKNOWN} and _is_older(data, options):
+        return FileFormat.EDXML, verify_older(data, options, _judge_part, is_xml=kind is FileFormat.XML)
     if kind is FileFormat.PDF:
         return kind, verify_pdf(data, options)
     if kind is FileFormat.XML and looks_like_message(data):
@@ -111,6 +113,10 @@ def _judge(data: bytes, kind: FileFormat, options: VerifyOptions) -> tuple[FileF
     if kind is FileFormat.CMS:
         return kind, (verify_cms(data, options), (), False)
     return kind, ((), (finding(Code.FORMAT_UNKNOWN),), False)
+
+
+def _is_older(data: bytes, options: VerifyOptions) -> bool:
+    return options.is_older_message is not None and options.is_older_message(data)
 
 
 def _judge_part(data: bytes, name: str, options: VerifyOptions) -> FileReport:

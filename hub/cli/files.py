@@ -13,6 +13,7 @@ import typer
 from hub.bootstrap import online_rules
 from hub.config import load_settings
 from hub.services.message_parts import message_parts
+from schemas.split import is_older
 from schemas.validate import run_validate
 from signing.command import run_verify
 
@@ -74,6 +75,7 @@ def verify(
             as_etsi=as_etsi,
             pdf=pdf,
             message_parts=message_parts,
+            is_older_message=is_older,
         )
     )
 

@@ -17,6 +17,7 @@ from hub.workers.verifier_wire import (
     VerifyJob,
     write_answer,
 )
+from schemas.split import is_older
 from signing.messages import Code
 from signing.online import OnlineSource
 from signing.options import VerifyOptions
@@ -59,6 +60,7 @@ class Desk:
             content=job.content,
             existed_by=job.existed_by,
             message_parts=message_parts,
+            is_older_message=is_older,
         )
 
 
