@@ -61,7 +61,12 @@ def make_verification(
     # One sender never has all processes with documents that take long.
     shares = ShareRules(slow_most=max(1, settings.verify_workers - 1))
     verification = VerificationService(
-        kit=kit, examiner=examiner, directory=directory, owner=owner, shares=shares
+        kit=kit,
+        examiner=examiner,
+        directory=directory,
+        owner=owner,
+        shares=shares,
+        forget=workers.forget if isinstance(workers, Verdicts) else None,
     )
     looks = SecondLooks(kit, examiner=examiner, directory=directory, verification=verification, owner=owner)
     return verification, looks

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -71,6 +71,9 @@ _MOVE: Final[Mapping[Decision, tuple[DeliveryEvent, EventKind]]] = {
 }
 
 
+Forget: TypeAlias = Callable[[Collection[bytes]], Awaitable[None]]
+
+
 class LeaseLost(Exception):
     """Another worker has the task now: roll back and stop."""
 
@@ -86,12 +89,14 @@ class VerificationService:
         directory: DirectorySnapshot,
         owner: str,
         shares: ShareRules = DEFAULT_SHARES,
+        forget: Forget | None = None,
     ) -> None:
+        """`forget` lets go of what this node remembers of files that turn out to be a state secret."""
         self._kit, self._uow, self._blobs = kit, kit.uow, kit.blobs
         self._journal, self._failpoints = kit.journal, kit.failpoints
         self._lease = kit.rules.worker_lease
         self._metrics = kit.metrics
-        self._examiner = examiner
+        self._examiner, self._forget = examiner, forget
         self._binding = SenderBinding(directory)
         self._shares = SenderShares(shares, time.monotonic)
         self._owner = owner
@@ -234,6 +239,8 @@ class VerificationService:
 
     async def _unlink(self, document: DocumentRecord) -> None:
         # After the commit: if the process dies here, the janitor finds blobs whose row says "secret".
+        if self._forget is not None:
+            await self._forget([each.sha256 for each in document.attachments])
         blob_ids = [document.blob_id]
         if document.rendition is not None:
             blob_ids.append(document.rendition.blob_id)

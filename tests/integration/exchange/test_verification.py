@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from tests.support.hub import (
     A,
     B,
     C,
+    FakeVerifier,
     HubUnderTest,
     Peer,
     hub_on,
@@ -397,3 +400,18 @@ async def _everything(hub: HubUnderTest) -> list[str]:
         if table.startswith("event") and table != "event_cursor":
             rows += await hub.column(f"SELECT convert_from(body, 'UTF8') FROM {table}")
     return rows
+
+
+async def test_a_node_forgets_its_verdicts_on_what_turns_out_to_be_a_secret(
+    database_url: str, tmp_path: Path
+) -> None:
+    verifier = FakeVerifier(page=("TUYỆT MẬT",))
+    async with hub_on(database_url, tmp_path, verifier=verifier, remembers=True) as hub:
+        a, _ = await hub.system("DMS A", A), await hub.system("DMS B", B)
+        verifier.verdict = replace(PASSED, sha256=hashlib.sha256(PDF).hexdigest())
+        await a.accepted(letter(A, B))
+        await hub.settle()
+        assert await hub.column("SELECT body_state FROM document") == ["secret"]
+        assert not await hub.count("signature_verdict")
+        assert not hub.verifier._held
+        assert not hub.verifier._since
