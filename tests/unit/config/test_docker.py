@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -35,6 +36,13 @@ def test_every_file_copied_into_the_image_exists() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
     for name in " ".join(copied).split():
         assert (REPOSITORY / name).exists(), name
+
+
+def test_everything_that_is_installed_is_copied_into_the_image() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    assert {name.removesuffix("*") for name in packages} <= set(" ".join(copied).split())
 
 
 def test_the_hub_does_not_run_as_root() -> None:
