@@ -27,7 +27,6 @@ from hub.domain.events import EventKind
 from hub.domain.problems import Refusal
 from hub.domain.submission import MessageKind
 from hub.domain.transport import (
-    FIRST_STATE_OF_DOCUMENT,
     DeliveryEvent,
     DeliveryState,
     advance,
@@ -40,14 +39,13 @@ from hub.ports.records import (
     DocumentRecord,
     EvidenceRow,
     Hint,
-    NewTask,
     Offer,
 )
 from hub.ports.unit_of_work import Transaction
+from hub.services.added import added_delivery, hint_at, verify_task
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import redirection, refusal
 from hub.services.illegal_moves import IllegalMoves
-from hub.services.intake_commit import VERIFY
 from hub.services.kit import Kit
 
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -127,14 +125,15 @@ class DecisionService:
             delivery, document, now = await self._locked(tx, delivery_id, reason)
             if system_id not in (None, delivery.system_id) or document.kind is MessageKind.STATUS:
                 raise Refusal("delivery_unknown")
-            unit = _routed(directory, to, now)
+            # The sender knows the delivery by the codes that it wrote.
+            unit = replace(_routed(directory, to, now), addressed_as=delivery.addressed_as)
             others = await tx.deliveries.of_document(document.id)
             if any(d.unit_id == unit.unit_id and d.state not in _HAD_NONE for d in others):
                 raise Refusal("redirect_pointless", params={"agency": unit.unit_id})
             ended = delivery if _was_sent_back(delivery) else _ended(delivery, now)
-            made = self._made(delivery, document, unit, now)
+            made = added_delivery(self._kit, document, unit, now=now, redirected_from=delivery.id)
             statement = redirection(self._kit, document, delivery, made, at=now)
-            task = NewTask(id=self._kit.ids.new(), kind=VERIFY, lane=document.lane, document_id=document.id)
+            task = verify_task(self._kit, document)
             told = self._journal.delivery(
                 EventKind.DELIVERY_REDIRECTED,
                 ended,
@@ -152,31 +151,10 @@ class DecisionService:
                     events=[told, added],
                     evidence=[statement],
                     tasks=[task],
-                    hints=[Hint(topic=f"{VERIFY}.{document.lane}", ref=task.id)],
+                    hints=[hint_at(task)],
                 )
             )
             return made
-
-    def _made(
-        self, old: DeliveryRecord, document: DocumentRecord, unit: RoutedUnit, now: datetime
-    ) -> DeliveryRecord:
-        limits = deadlines_for(document.priority, now, allowances=self._rules.deadlines)
-        return DeliveryRecord(
-            id=self._kit.ids.new(),
-            document_id=document.id,
-            kind=document.kind,
-            unit_id=unit.unit_id,
-            system_id=unit.system_id,
-            # The sender knows the delivery by the codes that it wrote.
-            addressed_as=old.addressed_as,
-            state=FIRST_STATE_OF_DOCUMENT,
-            lane=document.lane,
-            created_at=now,
-            alert_at=limits.alert_at,
-            deadline_at=limits.evidence_at,
-            business_state=BusinessState.SENT,
-            redirected_from=old.id,
-        )
 
     async def _move(
         self, delivery_id: UUID, event: DeliveryEvent, kind: EventKind, by: str, reason: str

@@ -52,6 +52,7 @@ from hub.services.relay_content import content_digest
 from hub.services.relay_merge import merge
 from hub.services.relay_route import (
     Arrival,
+    heirs_outside,
     passed_through,
     served_here,
     with_relay,
@@ -339,7 +340,7 @@ class IntakeService:
             way_out = await query.relay.way_out()
         if way_out is None:
             return directory.resolve(recipients, today=today, relay=False)
-        return with_relay(resolution, way_out.id)
+        return with_relay(resolution, way_out.id, directory)
 
     async def _brought_again(self, submission: Submission, judged: _Judged) -> Submitted | None:
         # The exchange brings a message once for each recipient, each time written anew: what it says counts.
@@ -363,8 +364,11 @@ class IntakeService:
         ids = [unit.system_id for unit in judged.resolution.units]
         async with self._uow.read() as query:
             systems = await query.systems.many(ids)
-        hop = Hop(centre=self._hub_code, at=now) if leaves_the_province(systems.values()) else None
-        if hop is None and readable_by_all(submission.received, systems.values()):
+        hop = None
+        if leaves_the_province(systems.values()):
+            heirs = heirs_outside(judged.resolution, await self._directory.current())
+            hop = Hop(centre=self._hub_code, at=now, also_to=heirs)
+        elif readable_by_all(submission.received, systems.values()):
             return None
         return await asyncio.to_thread(render, submission.received, spool, self._ids.new(), hop=hop)
 

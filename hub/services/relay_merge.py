@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from hub.domain.business import BusinessState
-from hub.domain.deadlines import deadlines_for
 from hub.domain.directory import Resolution
 from hub.domain.events import EventKind
 from hub.domain.submission import MessageKind
-from hub.domain.transport import FIRST_STATE_OF_DOCUMENT
-from hub.ports.records import Change, DeliveryRecord, DocumentRecord, Hint, NewTask
+from hub.ports.records import Change, DeliveryRecord, DocumentRecord
 from hub.ports.unit_of_work import Transaction
+from hub.services.added import added_delivery, hint_at, verify_task
 from hub.services.kit import Kit
-
-VERIFY = "verify"
 
 
 async def merge(tx: Transaction, kit: Kit, document_id: UUID, resolution: Resolution) -> bytes:
@@ -35,32 +31,15 @@ async def merge(tx: Transaction, kit: Kit, document_id: UUID, resolution: Resolu
         more = [unit for unit in resolution.units if unit.unit_id not in have]
         if more:
             now = await tx.deliveries.hub_time()
-            limits = deadlines_for(document.priority, now, allowances=kit.rules.deadlines)
-            added = [
-                DeliveryRecord(
-                    id=kit.ids.new(),
-                    document_id=document.id,
-                    kind=document.kind,
-                    unit_id=unit.unit_id,
-                    system_id=unit.system_id,
-                    addressed_as=unit.addressed_as,
-                    state=FIRST_STATE_OF_DOCUMENT,
-                    lane=document.lane,
-                    created_at=now,
-                    alert_at=limits.alert_at,
-                    deadline_at=limits.evidence_at,
-                    business_state=BusinessState.SENT,
-                )
-                for unit in more
-            ]
+            added = [added_delivery(kit, document, unit, now=now) for unit in more]
             await tx.relay.add_deliveries(added)
             await tx.record(_change(kit, document, added))
     return await tx.documents.receipt(document_id) or b"{}"
 
 
 def _change(kit: Kit, document: DocumentRecord, added: list[DeliveryRecord]) -> Change:
-    task = NewTask(id=kit.ids.new(), kind=VERIFY, lane=document.lane, document_id=document.id)
+    task = verify_task(kit, document)
     told = [
         kit.journal.delivery(EventKind.DELIVERY_ADDED, delivery, at=delivery.created_at) for delivery in added
     ]
-    return Change(events=told, tasks=[task], hints=[Hint(topic=f"{VERIFY}.{document.lane}", ref=task.id)])
+    return Change(events=told, tasks=[task], hints=[hint_at(task)])

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from hub.domain.directory import Agency, Directory, Resolution, ResultKind, RoutedUnit
 from hub.domain.ids import is_code, normalise_code
-from schemas.edxml.model import DocumentMessage, StatusMessage
+from schemas.edxml.model import DocumentMessage, Organization, StatusMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +54,35 @@ def outside_names(directory: Directory, code: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((named.unit_id, *(normalise_code(c.code) for c in named.codes), code)))
 
 
-def with_relay(resolution: Resolution, system_id: UUID) -> Resolution:
-    """Return the resolution with one delivery for each outside unit, of the system that is the way out."""
+def with_relay(resolution: Resolution, system_id: UUID, directory: Directory) -> Resolution:
+    """Return the resolution with one delivery for each outside unit, of the system that is the way out.
+
+    The exchange is asked for the unit by the codes of the unit itself: that of one of ours which has ended,
+    and whose successor it is, would bring the message back to us.
+    """
     addressed: dict[str, dict[str, None]] = {}
     for result in resolution.results:
         if result.result is ResultKind.RELAYED:
-            addressed.setdefault(result.unit_id or result.code, {})[result.code] = None
+            unit_id = result.unit_id or result.code
+            named = directory.by_code(result.code)
+            by_own = named is None or named.unit_id == unit_id
+            addressed.setdefault(unit_id, {})[result.code if by_own else unit_id] = None
     outside = (
         RoutedUnit(unit_id=unit_id, system_id=system_id, addressed_as=tuple(codes))
         for unit_id, codes in addressed.items()
     )
     return replace(resolution, units=(*resolution.units, *outside))
+
+
+def heirs_outside(resolution: Resolution, directory: Directory) -> tuple[Organization, ...]:
+    """Return the outside units that are reached in place of units of ours: the sender does not name them."""
+    written = {result.code for result in resolution.results}
+    relayed = {r.unit_id for r in resolution.results if r.result is ResultKind.RELAYED}
+    codes = [c for unit in resolution.units if unit.unit_id in relayed for c in unit.addressed_as]
+    found = ((code, directory.by_code(code)) for code in codes if code not in written)
+    return tuple(
+        Organization(organ_id=code, organ_name=unit.name) for code, unit in found if unit is not None
+    )
 
 
 def served_here(resolution: Resolution) -> Resolution:

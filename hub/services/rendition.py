@@ -5,14 +5,15 @@ repair; otherwise it gets the rendition. Both digests are in the receipt, so a r
 before the receipt does (design section 2, invariant 4). The original is kept unchanged all the same.
 
 What goes to the national exchange is always a rendition: the strict dialect with our hop at the end of its
-TraceHeaderList. Statuses carry no hops.
+TraceHeaderList. Statuses carry no hops. Where a unit of ours has ended and its successor is outside, the successor
+stands among the recipients, too: the exchange takes a message only for those whom it names.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,7 @@ from uuid import UUID
 from hub.domain.adapters import NATIONAL
 from hub.ports.records import Rendition, SystemRecord
 from hub.services.receive import Received
-from schemas.edxml.model import StatusMessage
+from schemas.edxml.model import Organization, StatusMessage
 from schemas.edxml.write import append_trace, write_document, write_status
 
 RENDITION_NAME: Final = "rendition"
@@ -31,10 +32,12 @@ STRICT_DIALECT: Final = "qcvn-prefixed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """Our place in the TraceHeaderList of what leaves the province."""
+    """Our place in the TraceHeaderList of what leaves the province, and whom we name as recipients beside those
+    that the sender named."""
 
     centre: str
     at: datetime
+    also_to: tuple[Organization, ...] = ()
 
 
 def leaves_the_province(systems: Iterable[SystemRecord]) -> bool:
@@ -66,6 +69,7 @@ def render(
             chunks: Iterable[bytes] = (write_status(message),)
         else:
             if hop is not None:
+                message = replace(message, to=(*message.to, *hop.also_to))
                 message = append_trace(message, hop.centre, hop.at)
             chunks = write_document(message, [a.path for a in received.message.attachments])
         for chunk in chunks:

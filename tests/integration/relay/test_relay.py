@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.domain.directory_orders import Retire
 from tests.support.hub import B_NEW, OUTSIDE, A, B
 from tests.support.messages import letter, status
 from tests.support.national import CENTRE, MINISTRY, MINISTRY_NEW, OFFICE, WAY_OUT, Nation, nation_on
@@ -165,3 +166,18 @@ async def test_the_directory_of_the_exchange_teaches_that_two_codes_are_one_mini
         await nation.turn()
         shown = await nation.a.show(early.document_id)
         assert [d["business_state"] for d in shown["deliveries"]] == ["accepted"]
+
+
+async def retire(nation: Nation, unit: str, successor: str) -> None:
+    changes = nation.province.registry.changes
+    order = Retire(codes=(unit,), successors=(successor,), on=await changes.today())
+    await changes.carry_out(order, by="Nguyễn Văn A")
+
+
+async def test_a_letter_to_a_unit_whose_successor_is_outside_arrives_there(nation: Nation) -> None:
+    await retire(nation, B, MINISTRY)
+    sent = await nation.a.accepted(letter(A, [B]))
+    assert [r["result"] for r in sent.json["receipt"]["recipients"]] == ["relayed"]
+    await nation.turn()
+    assert len(await nation.finance.take_all()) == 1
+    assert await nation.exchange.column("SELECT unit_id FROM delivery") == [MINISTRY]

@@ -61,7 +61,7 @@ def test_all_names_of_an_outside_unit_are_looked_for() -> None:
 
 def test_what_goes_outside_is_one_delivery_for_each_unit() -> None:
     codes = ["000.00.01.H09", "G12", "000.00.00.G12", "G99"]
-    resolved = with_relay(DIRECTORY.resolve(codes, today=TODAY, relay=True), WAY_OUT)
+    resolved = with_relay(DIRECTORY.resolve(codes, today=TODAY, relay=True), WAY_OUT, DIRECTORY)
     assert [(u.unit_id, u.system_id, u.addressed_as) for u in resolved.units] == [
         ("000.00.01.H09", SYSTEM, ("000.00.01.H09",)),
         ("000.00.00.G12", WAY_OUT, ("G12", "000.00.00.G12")),
