@@ -5,8 +5,8 @@ repair; otherwise it gets the rendition. Both digests are in the receipt, so a r
 before the receipt does (design section 2, invariant 4). The original is kept unchanged all the same.
 
 What goes to the national exchange is always a rendition: the strict dialect with our hop at the end of its
-TraceHeaderList. Statuses carry no hops. Where a unit of ours has ended and its successor is outside, the successor
-stands among the recipients, too: the exchange takes a message only for those whom it names.
+TraceHeaderList. Statuses carry no hops. Where a unit of ours has ended and its successor is outside, the
+successor stands among the recipients, too: the exchange takes a message only for those whom it names.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ STRICT_DIALECT: Final = "qcvn-prefixed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """Our place in the TraceHeaderList of what leaves the province, and whom we name as recipients beside those
-    that the sender named."""
+    """Our place in the TraceHeaderList of what leaves the province.
+
+    `also_to` are recipients beside those that the sender named.
+    """
 
     centre: str
     at: datetime
