@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using System.Net;
 using System.Net.Http;
@@ -16,6 +17,8 @@ public static class Lienthong
     private static HttpClient Make()
     {
         ServicePointManager.SecurityProtocol |= SecurityProtocolType.Tls12;
+        // Two by default: one call that waits for mail would leave one for all others.
+        ServicePointManager.DefaultConnectionLimit = Math.Max(16, ServicePointManager.DefaultConnectionLimit);
         return new HttpClient { Timeout = TimeSpan.FromSeconds(620) };
     }
 
@@ -51,11 +54,15 @@ public static class Lienthong
         string digest;
         using (var sha = SHA256.Create()) digest = Hex(sha.ComputeHash(body));
         string good = "v1=" + Hmac(secret, deliveryId + "." + timestamp + "." + digest);
-        long age = Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - long.Parse(timestamp));
-        return age < 300 && signature.Split(',').Aggregate(false, (found, each) => found | Same(good, each));
+        long sent, now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        bool fresh = long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out sent)
+            && sent > now - 300 && sent < now + 300;
+        return fresh & signature.Split(',').Aggregate(false, (found, each) => found | Same(good, each));
     }
 
-    /// <summary>Call an operation of the national exchange's client API. Parameters in ASCII only.</summary>
+    /// <summary>Call an operation of the national exchange's client API. Parameters in ASCII only. Any but
+    /// downloadEdoc, which is called by GET and answers without JSON: take getEdoc. An answer that is no JSON
+    /// is an outage, never "no mail".</summary>
     public static Task<HttpResponseMessage> Vxp(
         string endpoint, string systemId, string secret, string operation,
         IDictionary<string, string> parameters, byte[] body)
@@ -69,7 +76,8 @@ public static class Lienthong
         {
             using (var sha = SHA256.Create()) add("hash-file", Hex(sha.ComputeHash(body)));
         }
-        add("timestamp", DateTime.Now.ToString("ddMMyyyy'T'HHmmss'+0'fff"));
+        DateTime vietnam = DateTime.UtcNow.AddHours(7);
+        add("timestamp", vietnam.ToString("ddMMyyyy'T'HHmmss'+0'fff", CultureInfo.InvariantCulture));
         add("Content-Type", document ? "application/octet-stream" : "application/json");
         string text = "{" + string.Join(",", signed.Select(
             each => "\"XroadVnpt-" + each.Key + "\":\"" + Escaped(each.Value) + "\"")) + "}";

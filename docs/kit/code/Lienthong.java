@@ -10,7 +10,9 @@ import java.security.MessageDigest;
 import java.text.SimpleDateFormat;
 import java.util.Date;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.TimeZone;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -68,7 +70,8 @@ public final class Lienthong {
             throws GeneralSecurityException {
         String digest = hex(MessageDigest.getInstance("SHA-256").digest(body));
         String good = "v1=" + hmac(secret, deliveryId + "." + timestamp + "." + digest);
-        boolean fresh = Math.abs(System.currentTimeMillis() / 1000 - Long.parseLong(timestamp)) < 300;
+        long now = System.currentTimeMillis() / 1000;
+        boolean fresh = timestamp.matches("[0-9]{1,11}") && Math.abs(now - Long.parseLong(timestamp)) < 300;
         boolean found = false;
         for (String each : signature.split(",")) {
             found |= MessageDigest.isEqual(
@@ -77,7 +80,11 @@ public final class Lienthong {
         return fresh && found;
     }
 
-    /** Call an operation of the national exchange's client API. Parameters in ASCII only. */
+    /**
+     * Call an operation of the national exchange's client API. Parameters in ASCII only. Any but downloadEdoc,
+     * which is called by GET and answers without JSON: take getEdoc. An answer that is no JSON is an outage,
+     * never "no mail".
+     */
     public static Answer vxp(
             String base, String systemId, String secret, String operation, Map<String, String> parameters,
             byte[] body) throws IOException, GeneralSecurityException {
@@ -88,7 +95,9 @@ public final class Lienthong {
         if (document) {
             signed.put("hash-file", hex(MessageDigest.getInstance("SHA-256").digest(body)));
         }
-        signed.put("timestamp", new SimpleDateFormat("ddMMyyyy'T'HHmmss+SSSS").format(new Date()));
+        SimpleDateFormat stamp = new SimpleDateFormat("ddMMyyyy'T'HHmmss+SSSS", Locale.ROOT);
+        stamp.setTimeZone(TimeZone.getTimeZone("Asia/Ho_Chi_Minh"));
+        signed.put("timestamp", stamp.format(new Date()));
         signed.put("Content-Type", document ? "application/octet-stream" : "application/json");
         StringBuilder text = new StringBuilder("{");
         Map<String, String> headers = new LinkedHashMap<>();

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+VIETNAM = timezone(timedelta(hours=7))
 RETRY = {408, 429, 500, 502, 503, 504}
 
 
@@ -39,13 +42,23 @@ def call(
         except urllib.error.HTTPError as error:
             with error:
                 raw = error.read()
-                wait = float(error.headers.get("Retry-After") or wait)
+                told = error.headers.get("Retry-After") or ""
+                wait = float(told) if told.isdecimal() else wait
             if error.code not in RETRY:
-                raise Refused(error.code, json.loads(raw)) from None
-        except OSError:
-            pass  # no answer: perhaps accepted; sending the same again is safe
+                raise Refused(error.code, problem_in(raw)) from None
+        except (OSError, http.client.HTTPException):
+            pass  # no answer, or half of one: perhaps accepted; sending the same again is safe
         time.sleep(min(wait, 300.0))
     raise TimeoutError(url)
+
+
+def problem_in(raw: bytes) -> dict[str, Any]:
+    """Return the hub's problem document; {} if a proxy in between answered with something else."""
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def send(hub: str, key: str, edxml: bytes) -> dict[str, Any]:
@@ -105,21 +118,27 @@ def restore(hub: str, key: str, since: str, has: Any, store: Any) -> int:
 def is_from_the_hub(headers: Any, body: bytes, secret: bytes) -> bool:
     """Check the signature of a webhook call before anything of it is believed."""
     digest = hashlib.sha256(body).hexdigest()
-    text = f"{headers['X-Delivery-Id']}.{headers['X-Timestamp']}.{digest}".encode()
-    good = "v1=" + hmac.new(secret, text, hashlib.sha256).hexdigest()
-    fresh = abs(time.time() - int(headers["X-Timestamp"])) < 300
-    return fresh and any(hmac.compare_digest(good, each) for each in headers["X-Signature"].split(","))
+    text = f"{headers['X-Delivery-Id']}.{headers['X-Timestamp']}.{digest}".encode("utf-8", "replace")
+    good = b"v1=" + hmac.new(secret, text, hashlib.sha256).hexdigest().encode()
+    stamp = headers["X-Timestamp"]
+    fresh = stamp.isdecimal() and len(stamp) < 12 and abs(time.time() - int(stamp)) < 300
+    given = headers["X-Signature"].encode("utf-8", "replace").split(b",")
+    return fresh and any(hmac.compare_digest(good, each) for each in given)
 
 
 def vxp(
     base: str, system_id: str, secret: str, operation: str, parameters: dict[str, str], body: bytes = b"{}"
 ) -> dict[str, Any]:
-    """Call an operation of the national exchange's client API. Parameters in ASCII only."""
+    """Call an operation of the national exchange's client API. Parameters in ASCII only.
+
+    Any but downloadEdoc, whose answer is no JSON: take getEdoc. What is no JSON raises ValueError: it is an
+    outage, never "no mail".
+    """
     is_document = operation == "sendEdoc"
     kind = "application/octet-stream" if is_document else "application/json"
     if is_document:
         parameters = {**parameters, "hash-file": hashlib.sha256(body).hexdigest()}
-    stamp = time.strftime("%d%m%YT%H%M%S+0000")
+    stamp = datetime.now(VIETNAM).strftime("%d%m%YT%H%M%S+0000")
     signed = {"systemid": system_id, **parameters, "timestamp": stamp, "Content-Type": kind}
     text = json.dumps({f"XroadVnpt-{k}": v for k, v in signed.items()}, separators=(",", ":"))
     headers = {f"XroadVnpt-{name}": value for name, value in signed.items()}

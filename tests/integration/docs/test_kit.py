@@ -71,6 +71,48 @@ def test_the_python_check_of_webhooks_takes_the_genuine_alone() -> None:
     assert not kit.is_from_the_hub({**headers, "X-Timestamp": str(int(now) - 400)}, b"body", b"secret")
 
 
+@pytest.mark.parametrize("stamp", ["", "x", "-1", "9" * 400, "1e9", "٣"])
+def test_the_python_check_of_webhooks_says_no_to_nonsense(stamp: str) -> None:
+    kit = load()
+    text = f"01a2.{stamp}.{hashlib.sha256(b'body').hexdigest()}".encode()
+    good = "v1=" + hmac.new(b"secret", text, hashlib.sha256).hexdigest()
+    headers = {"X-Delivery-Id": "01a2", "X-Timestamp": stamp, "X-Signature": good}
+    assert kit.is_from_the_hub(headers, b"body", b"secret") is False
+    now = str(int(time.time()))
+    for signature in ("", "v1=", "v1=đ\udc80", ",,"):
+        given = {**headers, "X-Timestamp": now, "X-Signature": signature}
+        assert kit.is_from_the_hub(given, b"body", b"secret") is False
+
+
+async def test_the_python_client_calls_again_after_half_an_answer_and_takes_a_page_for_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kit = load()
+    monkeypatch.setattr(kit.time, "sleep", lambda seconds: None)
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+        b"HTTP/1.1 503 No\r\nRetry-After: Sun, 22 Nov 2026 10:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
+        b"HTTP/1.1 403 No\r\nContent-Length: 6\r\n\r\n<html>",
+    ]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        raw, _ = await asyncio.to_thread(kit.call, "GET", url, "key")
+        assert raw == b"whole"
+        with pytest.raises(kit.Refused) as refused:
+            await asyncio.to_thread(kit.call, "GET", url, "key")
+    assert (refused.value.status, refused.value.problem) == (403, {})
+
+
 async def test_the_python_client_of_the_national_api_gets_through(database_url: str, tmp_path: Path) -> None:
     kit = load()
     async with serve(database_url, tmp_path) as served:
@@ -104,6 +146,11 @@ public final class Vectors {
         byte[] secret = "secret".getBytes("US-ASCII");
         System.out.println(Lienthong.isFromTheHub("01a2", given[0], given[1], body, secret));
         System.out.println(Lienthong.isFromTheHub("01a2", given[0], given[1], new byte[0], secret));
+        for (String stamp : new String[] {"", "x", "-1", "99999999999999999999"}) {
+            if (Lienthong.isFromTheHub("01a2", stamp, given[1], body, secret)) {
+                throw new IllegalStateException(stamp);
+            }
+        }
         java.util.Map<String, String> parameters = new java.util.LinkedHashMap<>();
         parameters.put("messagetype", "edoc");
         Lienthong.Answer answer =
