@@ -30,7 +30,10 @@ API_TITLES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """Who was tried, by which interface, when, with what outcome; `hub` is the code of the exchange."""
+    """Who was tried, by which interface, when, with what outcome; `hub` is the code of the exchange.
+
+    `others` are names that are not the system's and under which calls got through: nothing passes then.
+    """
 
     system: str
     hub: str
@@ -38,11 +41,15 @@ class Sheet:
     begun_at: datetime
     ended_at: datetime
     results: Sequence[Result]
+    others: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:
         """Whether every scenario passed."""
-        return all(result.passed for result in self.results)
+        return not self.others and all(result.passed for result in self.results)
+
+    def _passes(self, result: Result) -> bool:
+        return not self.others and result.passed
 
     def statement(self) -> dict[str, Json]:
         """Return the sheet as JSON values."""
@@ -55,12 +62,13 @@ class Sheet:
             "begun_at": rfc3339(self.begun_at),
             "ended_at": rfc3339(self.ended_at),
             "result": PASS if self.passed else FAIL,
+            "other_callers": list(self.others),
             "scenarios": [
                 {
                     "code": r.scenario.code,
                     "title": r.scenario.title,
-                    "result": PASS if r.passed else FAIL,
-                    "evidence": r.evidence,
+                    "result": PASS if self._passes(r) else FAIL,
+                    "evidence": r.evidence if self._passes(r) else "",
                 }
                 for r in self.results
             ],
@@ -80,10 +88,13 @@ class Sheet:
             f"Thời gian: {rfc3339(self.begun_at)} – {rfc3339(self.ended_at)}",
             "",
         ]
+        if self.others:
+            names = ", ".join(self.others)
+            lines += [f"Có lời gọi thành công dưới tên khác ({names}): không mục nào được tính.", ""]
         for number, result in enumerate(self.results, 1):
-            outcome = "ĐẠT      " if result.passed else "CHƯA ĐẠT "
-            seen = result.evidence or f"cần: {result.scenario.how}"
+            outcome = "ĐẠT      " if self._passes(result) else "CHƯA ĐẠT "
+            seen = result.evidence if self._passes(result) else f"cần: {result.scenario.how}"
             lines.append(f"{number:>2}. {outcome}{result.scenario.title}: {seen}")
-        good = sum(result.passed for result in self.results)
+        good = sum(self._passes(result) for result in self.results)
         lines += ["", f"Kết quả: {PASS if self.passed else FAIL} ({good}/{len(self.results)} đạt)"]
         return "\n".join(lines)

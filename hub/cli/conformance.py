@@ -120,15 +120,14 @@ async def _trial(settings: Settings, on_trial: OnTrial, hub: str, listen: int, m
         api=on_trial.dialect.api,
         begun_at=begun,
         ended_at=datetime.now(UTC),
-        results=owned(tape, on_trial.names, results),
+        results=results,
+        others=others(tape, on_trial.names),
     )
 
 
-def owned(tape: Tape, names: AbstractSet[str], results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """Return the results, all failed if any call got through under another name than the trial's."""
-    if tape.dialect.callers(tape.exchanges) <= names:
-        return results
-    return tuple(Result(scenario=each.scenario, evidence="") for each in results)
+def others(tape: Tape, names: AbstractSet[str]) -> tuple[str, ...]:
+    """Return the names beside `names` under which calls got through."""
+    return tuple(sorted(tape.dialect.callers(tape.exchanges) - names))
 
 
 async def until_judged(tape: Tape, sandbox: Sandbox, minutes: float) -> tuple[Result, ...]:

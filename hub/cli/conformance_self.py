@@ -20,7 +20,7 @@ from adapters.simulator.echo import Behaviour
 from adapters.simulator.vendor import SimulatedVendor
 from hub.bootstrap import Hub, open_hub
 from hub.bootstrap.sandbox import echo, register_sandbox, sandbox_roles
-from hub.cli.conformance import owned, until_judged
+from hub.cli.conformance import others, until_judged
 from hub.cli.demo.cast import DEPARTMENT
 from hub.cli.demo.serving import serving
 from hub.cli.demo.stage import demo_settings
@@ -66,7 +66,8 @@ async def _sheet(
         hub=settings.hub_code,
         begun_at=begun,
         ended_at=datetime.now(UTC),
-        results=owned(tape, {SYSTEM}, results),
+        results=results,
+        others=others(tape, {SYSTEM}),
     )
 
 

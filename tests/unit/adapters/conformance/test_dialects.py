@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from adapters.conformance.bkav import BKAV
 from adapters.conformance.exchange import Exchange
-from adapters.conformance.facts import Dialect
+from adapters.conformance.facts import Api, Dialect
 from adapters.conformance.scenarios import Sandbox, judge, scenarios_of
 from adapters.conformance.sheet import Sheet
 from adapters.conformance.tape import Tape
@@ -187,11 +187,14 @@ def test_a_system_is_judged_by_the_interface_of_its_adapter_under_its_own_names(
         ),
     )
     by_rest = on_trial(system_record(name="QLVB"), [unit])
-    assert (by_rest.dialect.api, by_rest.names) == ("rest", {"QLVB"})
+    assert (by_rest.dialect.api, by_rest.names) == (Api.REST, frozenset({"QLVB"}))
     vxp = system_record(name="QLVB", adapter="vxp", settings=(("system_id", "00.09.W01"),))
-    assert (on_trial(vxp, [unit]).dialect.api, on_trial(vxp, [unit]).names) == ("vxp", {"00.09.W01"})
+    assert (on_trial(vxp, [unit]).dialect.api, on_trial(vxp, [unit]).names) == (
+        Api.VXP,
+        frozenset({"00.09.W01"}),
+    )
     bkav = on_trial(system_record(name="QLVB", adapter="bkav"), [unit])
-    assert (bkav.dialect.api, bkav.names) == ("bkav", {"QLVB", ME, "H09.2"})
+    assert (bkav.dialect.api, bkav.names) == (Api.BKAV, frozenset({"QLVB", ME, "H09.2"}))
 
 
 def test_the_sheet_names_the_interface_that_was_judged() -> None:

@@ -13,7 +13,7 @@ from adapters.conformance.scenarios import LARGE_BYTES, SCENARIOS, Sandbox, judg
 from adapters.conformance.sheet import Sheet
 from adapters.conformance.tape import Tape
 from adapters.simulator.echo import Behaviour, roles
-from hub.cli.conformance import owned
+from hub.cli.conformance import others
 from schemas.validate import Summary
 
 SANDBOX = Sandbox(roles=roles("H09"))
@@ -146,11 +146,30 @@ def test_signatures_count_when_the_system_took_the_unsigned_and_looked_at_the_wr
     assert "wrong_signature" not in passed(refuse, replace(looked, answer={"document_id": OTHER}))
 
 
+def sheet(tape: Tape, name: str) -> Sheet:
+    """The sheet of a system."""
+    now = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+    results = judge(tape.exchanges, SANDBOX)
+    return Sheet(
+        system=name,
+        hub="00.09.W00",
+        begun_at=now,
+        ended_at=now,
+        results=results,
+        others=others(tape, {name}),
+    )
+
+
 def test_a_sheet_for_another_system_than_the_one_that_acted_passes_nothing() -> None:
     tape = Tape(cut_for=SLOW.code, exchanges=[sent(ACCEPT.code)])
-    results = judge(tape.exchanges, SANDBOX)
-    assert any(result.passed for result in owned(tape, {"QLVB"}, results))
-    assert not any(result.passed for result in owned(tape, {"Phần mềm khác"}, results))
+    assert "(1/14 đạt)" in sheet(tape, "QLVB").text()
+    other = sheet(tape, "Phần mềm khác")
+    assert not other.passed
+    assert "(0/14 đạt)" in other.text()
+    assert "dưới tên khác (QLVB)" in other.text()
+    statement = other.statement()
+    assert statement["other_callers"] == ["QLVB"]
+    assert {(s["result"], s["evidence"]) for s in statement["scenarios"]} == {("FAIL", "")}  # type: ignore[index, call-overload, union-attr]
 
 
 def test_only_the_first_new_message_for_the_slow_recipient_is_cut() -> None:
@@ -163,11 +182,9 @@ def test_only_the_first_new_message_for_the_slow_recipient_is_cut() -> None:
 
 
 def test_the_sheet_says_what_is_missing_and_how_to_show_it() -> None:
-    now = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-    results = judge([sent(ACCEPT.code)], SANDBOX)
-    sheet = Sheet(system="QLVB", hub="00.09.W00", begun_at=now, ended_at=now, results=results)
-    text = sheet.text()
+    made = sheet(Tape(cut_for=SLOW.code, exchanges=[sent(ACCEPT.code)]), "QLVB")
+    text = made.text()
     assert "Kết quả: FAIL (1/14 đạt)" in text
     assert all(each.how in text for each in SCENARIOS if each.code != "send")
-    assert sheet.statement()["result"] == "FAIL"
-    assert sheet.statement()["api"] == "rest"
+    assert made.statement()["result"] == "FAIL"
+    assert made.statement()["api"] == "rest"
