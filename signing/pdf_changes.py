@@ -25,6 +25,8 @@ from typing import Any
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from signing.pdf_fields import Fields, raw_entry, same
+from signing.pdf_fields import name as name_of
 from signing.pdf_structure import BROKEN_PDF
 from signing.pdf_versions import Versions
 
@@ -41,10 +43,8 @@ _FILLED = frozenset(
     {"/V", "/AP", "/AS", "/I", "/RV", "/MK", "/Ff", "/F", "/DA", "/M", "/StructParent", "/Lock", "/DV"}
 )
 _IDLE = frozenset({"/M", "/F", "/Ff", "/StructParent", "/DA"})
+_INHERITABLE = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _EMPTY = generic.DictionaryObject()  # type: ignore[no-untyped-call]
-_ACTIONS = ("/A", "/AA")
-_OFF_SCREEN = 32 | 256
-"""Annotation flags NoView and ToggleNoView: printed, not shown [ISO 32000-2 §12.5.3]."""
 _TRAILER_KEYS = ("/Encrypt",)
 
 
@@ -126,6 +126,7 @@ class _Walk:
         self._form: Any = None
         self._steps = 0
         self._new_fields: set[int] = set()
+        self._fields = Fields(versions, self._old, self._new)
         self.level = Level.NONE
         self.fields: set[str] = set()
         self.pages: set[int] = set()
@@ -137,6 +138,9 @@ class _Walk:
         repacked = versions.repacked(self._new)
         if repacked:
             raise _Unexplained(f"object stream {min(repacked)} was written anew")
+        repeated = versions.repeated(self._new)
+        if repeated:
+            raise _Unexplained(f"object {min(repeated)} is listed at several places")
         before, after = versions.trailer(self._old), versions.trailer(self._new)
         for key in _TRAILER_KEYS:
             self._push(before.get(key), after.get(key), key)
@@ -175,7 +179,7 @@ class _Walk:
             self._dictionaries(before, after, path)
         elif isinstance(before, generic.ArrayObject) and isinstance(after, generic.ArrayObject):
             self._arrays(before, after, path)
-        elif not _same(before, after):
+        elif not same(before, after):
             raise _Unexplained(f"{path} changed")
 
     def _streams(self, before: Any, after: Any, path: str) -> None:
@@ -194,10 +198,10 @@ class _Walk:
             self._push(before.raw_get(place), after.raw_get(place), f"{path}[{place}]")
 
     def _dictionaries(self, before: Any, after: Any, path: str) -> None:
-        kind = _name(before, "/Type")
+        kind = name_of(before, "/Type")
         if before is after and kind not in {"/Page", "/Pages"} and not _is_field(before):
             self._entries(before, after, path)
-        elif kind == "/Page" and _name(after, "/Type") == "/Page":
+        elif kind == "/Page" and name_of(after, "/Type") == "/Page":
             self._page(before, after, path)
         elif kind == "/Catalog":
             self._catalog(before, after)
@@ -223,7 +227,7 @@ class _Walk:
 
     def _catalog(self, before: Any, after: Any) -> None:
         if before is not after and any(
-            not _same(before.get(k), after.get(k)) for k in _CATALOG_FREE if k in before or k in after
+            not same(before.get(k), after.get(k)) for k in _CATALOG_FREE if k in before or k in after
         ):
             self._allow(Level.ARCHIVAL)
         old_form = self._versions.entry(before, "/AcroForm", self._old)
@@ -236,12 +240,28 @@ class _Walk:
         self._entries(before, after, "", free=_CATALOG_FREE | {"/AcroForm"})
 
     def _acroform(self, before: Any, after: Any) -> None:
-        if before is not after and any(not _same(before.get(k), after.get(k)) for k in _FORM_FREE):
+        if before is not after and any(not same(before.get(k), after.get(k)) for k in _FORM_FREE):
             self._allow(Level.ARCHIVAL)
+        problem = self._fields.form_problem(before, after)
+        if problem is not None:
+            raise _Unexplained(problem)
         looks = ("/NeedAppearances", "/DR", "/DA")
-        self.everywhere |= any(not _same(_raw(before, k), _raw(after, k)) for k in looks)
+        self.everywhere |= any(not same(raw_entry(before, k), raw_entry(after, k)) for k in looks)
         self._field_list(before, after, "/Fields", "")
+        self._grown(before, after, "/DR", 2)
         self._entries(before, after, "/AcroForm", free=_FORM_FREE | {"/Fields"})
+
+    def _grown(self, before: Any, after: Any, key: str, levels: int) -> None:
+        """What was in a dictionary is in it still; more may be, in it and in those `levels` below it."""
+        old, new = self._versions.entry(before, key, self._old), self._versions.entry(after, key, self._new)
+        if not levels or not isinstance(old, generic.DictionaryObject):
+            if old is not None:
+                self._push(raw_entry(before, key), raw_entry(after, key), key)
+            return
+        if not isinstance(new, generic.DictionaryObject):
+            raise _Unexplained(f"{key} was removed")
+        for each in old:
+            self._grown(old, new, each, levels - 1)
 
     def _field_list(self, before: Any, after: Any, key: str, prefix: str) -> None:
         """Fields of a list by identity; none may go, new ones must be for signatures."""
@@ -261,7 +281,7 @@ class _Walk:
     def _added_field(self, raw: Any) -> None:
         node = self._versions.resolve(raw, self._new)
         name = str(self._versions.entry(node, "/T", self._new) or "")
-        if self._inherited(node, "/FT") != "/Sig":
+        if self._fields.inherited(node, "/FT") != "/Sig":
             kids = self._versions.items(node, "/Kids", self._new)
             if not kids:
                 raise _Unexplained(f"field {name} was added")
@@ -273,23 +293,14 @@ class _Walk:
             *(_number(k) for k in self._versions.items(node, "/Kids", self._new)),
         }
         for raw_widget in (node, *self._versions.items(node, "/Kids", self._new)):
-            self._refuse_hidden_powers(self._versions.resolve(raw_widget, self._new), name)
-        visible, level = self._is_visible(node), self._signed_level(node)
+            problem = self._fields.added_problem(self._versions.resolve(raw_widget, self._new))
+            if problem is not None:
+                raise _Unexplained(f"field {name} {problem}")
+        visible, level = self._fields.is_visible(node), self._signed_level(node)
         self._allow(Level.FORM_FILLING if visible else level, name if visible else None)
 
-    def _refuse_hidden_powers(self, widget: Any, name: str) -> None:
-        """A new field for a signature neither acts by itself nor shows on paper alone."""
-        if any(self._versions.entry(widget, key, self._new) is not None for key in _ACTIONS):
-            raise _Unexplained(f"field {name} was added with an action")
-        if self._flags(widget, self._new) & _OFF_SCREEN and self._is_visible(widget):
-            raise _Unexplained(f"field {name} shows in print only")
-
-    def _flags(self, widget: Any, revision: int) -> int:
-        value = self._versions.entry(widget, "/F", revision)
-        return int(value) if isinstance(value, generic.NumberObject) else 0
-
     def _signed_level(self, node: Any) -> Level:
-        raw = _raw(node, "/V")
+        raw = raw_entry(node, "/V")
         if (
             isinstance(raw, generic.IndirectObject)
             and self._versions.version(raw.idnum, self._new) < self._new
@@ -298,81 +309,30 @@ class _Walk:
         value = self._versions.entry(node, "/V", self._new)
         return Level.ARCHIVAL if _is_timestamp(value) else Level.FORM_FILLING
 
-    def _inherited(self, node: Any, key: str) -> Any:
-        for _ in range(16):
-            value = self._versions.entry(node, key, self._new)
-            if value is not None:
-                return value
-            node = self._versions.entry(node, "/Parent", self._new)
-        return None
-
-    def _is_visible(self, node: Any) -> bool:
-        for raw in [node, *self._versions.items(node, "/Kids", self._new)]:
-            widget = self._versions.resolve(raw, self._new)
-            corners = self._versions.items(widget, "/Rect", self._new)
-            if len(corners) == 4:
-                left, bottom, right, top = (float(self._versions.resolve(c, self._new)) for c in corners)
-                if left != right and bottom != top:
-                    return True
-        return False
-
     def _field(self, before: Any, after: Any, path: str) -> None:
         """An existing field or widget: what may change depends on whether it is, or becomes, signed."""
         self._field_list(before, after, "/Kids", path)
         if before is after:
             self._entries(before, after, path, free=frozenset({"/Kids", "/Parent"}))
             return
-        name = self._full_name(after)
-        is_signature = self._inherited(after, "/FT") == "/Sig"
+        name = self._fields.full_name(after)
+        is_signature = self._fields.inherited(after, "/FT") == "/Sig"
         old_value = self._versions.entry(before, "/V", self._old)
         free = _FILLED
         if is_signature and old_value is not None:
             free = _IDLE
         changed = [k for k in free if k in before or k in after]
-        if any(not _same(_raw(before, k), _raw(after, k)) or self._is_new(_raw(after, k)) for k in changed):
-            self._refuse_contradiction(before, after, name, is_signature=is_signature)
+        if any(
+            not same(raw_entry(before, k), raw_entry(after, k)) or self._fields.is_new(raw_entry(after, k))
+            for k in changed
+        ):
+            problem = self._fields.contradiction(before, after, is_signature=is_signature)
+            if problem is not None:
+                raise _Unexplained(f"field {name} {problem}")
             level = self._signed_level(after) if is_signature and old_value is None else Level.FORM_FILLING
-            self._allow(Level.FORM_FILLING if self._is_visible(after) else level, name)
-            self._touch(_raw(after, "/P"))
+            self._allow(Level.FORM_FILLING if self._fields.is_visible(after) else level, name)
+            self._touch(raw_entry(after, "/P"))
         self._entries(before, after, path, free=free | {"/Kids", "/Parent"})
-
-    def _refuse_contradiction(self, before: Any, after: Any, name: str, *, is_signature: bool) -> None:
-        """What a field says, what it shows and what it prints must go together."""
-        if self._flags(after, self._new) & _OFF_SCREEN & ~self._flags(before, self._old):
-            raise _Unexplained(f"field {name} shows in print only")
-        if is_signature or _name(after, "/Subtype") != "/Widget" or not self._is_visible(after):
-            return
-        looks = (_raw(before, "/AP"), _raw(after, "/AP"))
-        if None in looks or self._inherited(after, "/FT") not in {"/Tx", "/Ch"}:
-            return
-        old_value = self._versions.entry(before, "/V", self._old)
-        new_value = self._versions.entry(after, "/V", self._new)
-        if not _same(old_value, new_value) and self._is_untouched(*looks):
-            raise _Unexplained(f"field {name} has another value than it shows")
-
-    def _is_untouched(self, before: Any, after: Any) -> bool:
-        """Whether an appearance dictionary and the normal look in it are those of before."""
-        if not _same(before, after) or self._is_new(after):
-            return False
-        looks = self._versions.resolve(before, self._old), self._versions.resolve(after, self._new)
-        normal = [_raw(d, "/N") if isinstance(d, generic.DictionaryObject) else None for d in looks]
-        return _same(*normal) and not self._is_new(normal[1])
-
-    def _is_new(self, raw: Any) -> bool:
-        return isinstance(raw, generic.IndirectObject) and (
-            self._versions.version(raw.idnum, self._new) != self._versions.version(raw.idnum, self._old)
-        )
-
-    def _full_name(self, node: Any) -> str:
-        parts: list[str] = []
-        for _ in range(16):
-            part = self._versions.entry(node, "/T", self._new)
-            if part is not None:
-                parts.append(str(part))
-            node = self._versions.entry(node, "/Parent", self._new)
-            if node is None:
-                break
-        return ".".join(reversed(parts))
 
     def _page(self, before: Any, after: Any, path: str) -> None:
         old_list = self._versions.items(before, "/Annots", self._old)
@@ -398,7 +358,23 @@ class _Walk:
             if number not in known:
                 self._touch(getattr(after, "container_ref", None))
                 self._added_annotation(annotation)
-        self._entries(before, after, path, free=_PAGE_FREE | {"/Annots"})
+        written_out = self._inherited_entries(before, after)
+        self._entries(before, after, path, free=_PAGE_FREE | written_out | {"/Annots"})
+
+    def _inherited_entries(self, before: Any, after: Any) -> set[str]:
+        """Entries that the page had of its ancestors and now has itself, as iText's append mode writes them.
+
+        They must be what they were; the ancestors are compared for themselves.
+        """
+        found = set()
+        for key in _INHERITABLE:
+            inherited = (
+                self._fields.inherited_raw(before, key) if key in after and key not in before else None
+            )
+            if inherited is not None:
+                self._push(inherited, after.raw_get(key), key)
+                found.add(key)
+        return found
 
     def _touch(self, page: Any) -> None:
         number = getattr(page, "idnum", None)
@@ -409,10 +385,10 @@ class _Walk:
 
     def _added_annotation(self, raw: Any) -> None:
         node = self._versions.resolve(raw, self._new)
-        if _name(node, "/Subtype") == "/Widget":
-            if _number(raw) not in self._new_fields and self._inherited(node, "/FT") != "/Sig":
+        if name_of(node, "/Subtype") == "/Widget":
+            if _number(raw) not in self._new_fields and self._fields.inherited(node, "/FT") != "/Sig":
                 raise _Unexplained("a form widget was added")
-            self._allow(Level.FORM_FILLING if self._is_visible(node) else Level.ARCHIVAL)
+            self._allow(Level.FORM_FILLING if self._fields.is_visible(node) else Level.ARCHIVAL)
             return
         self._allow(Level.ANNOTATIONS)
 
@@ -427,15 +403,6 @@ def _number(raw: Any) -> int:
     return int(raw.idnum) if isinstance(raw, generic.IndirectObject) else id(raw)
 
 
-def _name(node: Any, key: str) -> str | None:
-    value = node.raw_get(key) if isinstance(node, generic.DictionaryObject) and key in node else None
-    return str(value) if isinstance(value, generic.NameObject) else None
-
-
-def _raw(node: Any, key: str) -> Any:
-    return node.raw_get(key) if key in node else None
-
-
 def _references(node: Any) -> tuple[generic.IndirectObject, ...] | None:
     """All references in an object, however deep; None if rules for pages or fields apply inside it."""
     found: list[generic.IndirectObject] = []
@@ -447,7 +414,7 @@ def _references(node: Any) -> tuple[generic.IndirectObject, ...] | None:
         elif isinstance(each, generic.ArrayObject):
             todo += [each.raw_get(i) for i in range(len(each))]
         elif isinstance(each, generic.DictionaryObject):
-            if _name(each, "/Type") in {"/Page", "/Pages", "/Catalog"} or _is_field(each):
+            if name_of(each, "/Type") in {"/Page", "/Pages", "/Catalog"} or _is_field(each):
                 return None
             todo += [each.raw_get(k) for k in each if k != "/Parent"]
         elif isinstance(each, generic.DecryptedObjectProxy):
@@ -457,25 +424,15 @@ def _references(node: Any) -> tuple[generic.IndirectObject, ...] | None:
 
 def _is_field(node: Any) -> bool:
     """Whether a dictionary is a field or widget; actions, pages and others that only carry /FT are not."""
-    if _name(node, "/Subtype") == "/Widget":
+    if name_of(node, "/Subtype") == "/Widget":
         return True
-    others = _name(node, "/Type") not in {None, "/Annot"} or _name(node, "/Subtype") is not None
+    others = name_of(node, "/Type") not in {None, "/Annot"} or name_of(node, "/Subtype") is not None
     return "/FT" in node and not others and "/S" not in node
 
 
 def _is_timestamp(value: Any) -> bool:
-    return _name(value, "/SubFilter") == "/ETSI.RFC3161" or _name(value, "/Type") == "/DocTimeStamp"
+    return name_of(value, "/SubFilter") == "/ETSI.RFC3161" or name_of(value, "/Type") == "/DocTimeStamp"
 
 
 def _same_reference(before: Any, after: Any) -> bool:
-    return bool(_same(_raw(before, "/Parent"), _raw(after, "/Parent")))
-
-
-def _same(old: Any, new: Any) -> bool:
-    """Equality of values that hold no others; references are the same if they name the same number."""
-    if isinstance(old, generic.IndirectObject) and isinstance(new, generic.IndirectObject):
-        return bool(old.idnum == new.idnum and old.generation == new.generation)
-    strings = (generic.TextStringObject, generic.ByteStringObject)
-    if isinstance(old, strings) and isinstance(new, strings):
-        return bool(old.original_bytes == new.original_bytes)
-    return bool(old == new)
+    return bool(same(raw_entry(before, "/Parent"), raw_entry(after, "/Parent")))

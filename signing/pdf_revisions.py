@@ -13,9 +13,10 @@ from signing.judgement import Judgement
 from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.pdf_changes import ChangeHistory, ChangesSince, Level
+from signing.pdf_coverage import trailing_problem
 from signing.pdf_pages import PageMask
 from signing.pdf_sight import Sight
-from signing.pdf_structure import BROKEN_PDF, PdfFile, PdfSignature, page_objects, trailing_problem
+from signing.pdf_structure import BROKEN_PDF, PdfFile, PdfSignature, page_objects
 from signing.report import Changes, Coverage, SubIndication
 
 _ALLOWED = {1: Level.ARCHIVAL, 2: Level.FORM_FILLING, 3: Level.ANNOTATIONS, None: Level.FORM_FILLING}

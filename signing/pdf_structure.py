@@ -1,13 +1,9 @@
-"""Finding the signatures of a PDF, however damaged the file, and saying what their bytes take in.
+"""Finding the signatures of a PDF, however damaged the file.
 
 First by the form's field tree, read leniently and each field by itself. What the tree does not yield,
 because the file's cross-references are broken or a field cannot be read, is looked for as bytes: a
 signature dictionary shows itself by its /ByteRange. A dictionary found only as bytes gets its integrity
-judged and a finding; it is never left out.
-
-Coverage is judged on the bytes [ISO 32000-2 §12.8.1]: two ranges from the file's first byte, with nothing
-between them but this signature's own /Contents, ending where a revision ends. Ranges that overlap, leave
-other gaps or lie about the hole are UNCLEAR.
+judged and a finding; a field whose value cannot be read at all is listed as it is. None is left out.
 """
 
 from __future__ import annotations
@@ -26,8 +22,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing import pdf_hex, pdf_tokens
-from signing.pdf_ranges import ends_at, raw_signatures
-from signing.report import Coverage
+from signing.pdf_ranges import raw_signatures
 
 pdf_hex.install()
 pdf_tokens.install()
@@ -48,11 +43,10 @@ BROKEN_PDF = (
     zlib.error,
 )
 TAIL = 1024
+LONGEST_HEAD = 24
+"""Characters between an object's place and the word `obj`."""
 MAX_FIELDS, MAX_DEPTH, MAX_SIGNATURES = 5_000, 32, 500
-_END_OF_FILE = re.compile(rb"%%EOF[ \t\r\n\0]*\Z")
-_START = re.compile(rb"startxref\s+(\d{1,12})\s")
-_HEX = re.compile(rb"[0-9A-Fa-f\s\0]*\Z")
-_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+STARTXREF = re.compile(rb"startxref\s+(\d{1,12})\s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +90,17 @@ def open_pdf(data: bytes, *, reader: PdfFileReader | None = None) -> PdfFile:
     """Read what can be read; never raises for bad input. `reader` is one over the same bytes, if there is."""
     problem, encrypted = None, False
     found: list[PdfSignature] = []
+    unreadable: dict[int, str] = {}
     if reader is None:
         reader, problem, encrypted = _reader(data)
     if reader is not None:
         try:
-            found = list(_from_fields(reader))
+            found = list(_from_fields(reader, unreadable))
         except BROKEN_PDF as error:
             problem = " ".join(str(error).split())[:120] or type(error).__name__
     known = {s.byte_range for s in found}
-    found += _from_bytes(data, reader, known)
+    found += _from_bytes(data, reader, known, unreadable)
+    found += [_unread(name) for name in unreadable.values()]
     if reader is not None:
         found = [_settled(reader, data, s) for s in found]
     found.sort(key=lambda s: (s.end, s.revision if s.revision is not None else 1 << 30))
@@ -145,13 +141,18 @@ def _readable(data: bytes) -> bytes:
     return data
 
 
-def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
+def _from_fields(reader: PdfFileReader, unreadable: dict[int, str]) -> Iterator[PdfSignature]:
+    """Signatures that fields lead to; fields whose value is there and cannot be read, by where it stands."""
     seen: set[int] = set()
     for name, node in _fields(reader):
         try:
             if _entry(node, "/FT") not in {"/Sig", None}:
                 continue
             value = _entry(node, "/V")
+            if value is None:
+                place = _unreadable_value(reader, node)
+                if place is not None:
+                    unreadable[place] = name
             if not isinstance(value, generic.DictionaryObject) or id(value) in seen:
                 continue
             seen.add(id(value))
@@ -161,6 +162,29 @@ def _from_fields(reader: PdfFileReader) -> Iterator[PdfSignature]:
         except BROKEN_PDF:
             # The raw search finds it by its /ByteRange.
             continue
+
+
+def _unreadable_value(reader: PdfFileReader, node: generic.DictionaryObject) -> int | None:
+    """Where a signature field's value stands that is no PDF object any more; None if it has no value."""
+    raw = node.raw_get("/V") if "/V" in node and _entry(node, "/FT") == "/Sig" else None
+    if not isinstance(raw, generic.IndirectObject):
+        return None
+    try:
+        raw.get_object()  # type: ignore[no-untyped-call]
+    except BROKEN_PDF:
+        try:
+            place = reader.xrefs[raw.reference]
+        except BROKEN_PDF:
+            return None  # a reference to nothing is null
+        return place if isinstance(place, int) else -raw.idnum if place is not None else None
+    return None
+
+
+def _unread(name: str) -> PdfSignature:
+    """Stands for a signature of which nothing can be read but that there is one."""
+    return PdfSignature(
+        field=name or None, byte_range=(), contents=b"", subfilter=None, type=None, revision=None
+    )
 
 
 def _is_signature(value: generic.DictionaryObject) -> bool:
@@ -351,9 +375,9 @@ def page_objects(reader: PdfFileReader) -> list[int]:
 
 
 def _from_bytes(
-    data: bytes, reader: PdfFileReader | None, known: set[tuple[int, ...]]
+    data: bytes, reader: PdfFileReader | None, known: set[tuple[int, ...]], unreadable: dict[int, str]
 ) -> Iterator[PdfSignature]:
-    """Signature dictionaries that the fields do not lead to."""
+    """Signature dictionaries that the fields do not lead to; what is found leaves `unreadable`."""
     for found in raw_signatures(data):
         if found.byte_range in known:
             continue
@@ -362,12 +386,14 @@ def _from_bytes(
         except ValueError:
             continue
         (start, end), hole_end = found.dictionary, found.byte_range[2]
+        at = next((p for p in unreadable if 0 <= start - p <= LONGEST_HEAD), None)
+        name = unreadable.pop(at) if at is not None else None
         around = (
             data[start : found.byte_range[1]] + data[hole_end : end if end < len(data) else hole_end + 2048]
         )
         subfilter = re.search(rb"/SubFilter\s*/([A-Za-z0-9._#-]+)", around)
         yield PdfSignature(
-            field=None,
+            field=name or None,
             byte_range=found.byte_range,
             contents=contents,
             subfilter=subfilter.group(1).decode("latin-1") if subfilter else None,
@@ -394,7 +420,7 @@ def _settled(reader: PdfFileReader, data: bytes, signature: PdfSignature) -> Pdf
     later of them, not the one that lists the signature dictionary.
     """
     end, table = signature.end, reader.xrefs
-    pointers = _START.findall(data, max(0, end - TAIL), end)
+    pointers = STARTXREF.findall(data, max(0, end - TAIL), end)
     if not pointers or signature.revision is None:
         return signature
     try:
@@ -404,65 +430,3 @@ def _settled(reader: PdfFileReader, data: bytes, signature: PdfSignature) -> Pdf
     except BROKEN_PDF:
         pass
     return signature
-
-
-def coverage(file: PdfFile, signature: PdfSignature) -> tuple[Coverage, str | None]:
-    """How much the signature's ranges take in, and what is wrong with them."""
-    ranges, data = signature.byte_range, file.data
-    if len(ranges) != 4 or ranges[0] != 0:
-        return Coverage.UNCLEAR, f"ByteRange {list(ranges)}"
-    first, second, length = ranges[1], ranges[2], ranges[3]
-    if second < first or second + length > len(data):
-        return Coverage.UNCLEAR, f"ByteRange {list(ranges)}"
-    hole = data[first:second]
-    if hole[:1] != b"<" or hole[-1:] != b">" or not _HEX.match(hole[1:-1]):
-        return Coverage.UNCLEAR, "the gap is not the /Contents value"
-    digits = hole[1:-1].translate(None, b" \r\n\t\0")
-    if len(digits) // 2 + len(digits) % 2 != len(signature.contents):
-        return Coverage.UNCLEAR, "the gap holds another value"
-    end = second + length
-    if not data[end:].strip(b"\r\n\t \0"):
-        return Coverage.WHOLE_FILE, None
-    if not _END_OF_FILE.search(data[max(0, end - 64) : end]):
-        return Coverage.PARTIAL, "the signed bytes do not end with a revision"
-    problem = _revision_problem(file, signature, end)
-    return (Coverage.REVISION, None) if problem is None else (Coverage.PARTIAL, problem)
-
-
-def trailing_problem(file: PdfFile) -> str | None:
-    """Whether the file ends with its newest revision; bytes after it belong to nobody."""
-    if file.reader is None:
-        return None
-    if not _END_OF_FILE.search(file.data[-64:]):
-        return "bytes follow the last revision"
-    table = file.reader.xrefs
-    try:
-        pointers = _START.findall(file.data, max(0, len(file.data) - 1024))
-        last = table.get_startxref_for_revision(table.total_revisions - 1)
-        if not pointers or int(pointers[-1]) != last:
-            return "the last cross-reference pointer is wrong"
-        tail = file.data[table.get_xref_container_info(table.total_revisions - 1).end_location :]
-        # Objects to which no cross-reference leads: some readers find them all the same.
-        followed = [s.end for s in file.signatures if not ends_at(file.data, s.end)]
-        listed = last >= max(followed, default=0)
-        lone = tail.count(b"startxref") == 1 and _OBJECT.search(tail) is None
-        return None if listed and lone else "bytes follow the last revision"
-    except BROKEN_PDF as error:
-        return " ".join(str(error).split())[:100] or "cross-references"
-
-
-def _revision_problem(file: PdfFile, signature: PdfSignature, end: int) -> str | None:
-    """Whether the signed bytes end with the very revision in which the signature stands."""
-    if file.reader is None or signature.revision is None:
-        return None
-    table = file.reader.xrefs
-    try:
-        pointers = _START.findall(file.data, max(0, end - 1024), end)
-        if not pointers or int(pointers[-1]) != table.get_startxref_for_revision(signature.revision):
-            return "the signed bytes end with another revision"
-        for revision in range(signature.revision + 1):
-            if table.get_xref_container_info(revision).end_location > end:
-                return "a cross-reference section lies outside the signed bytes"
-    except BROKEN_PDF as error:
-        return " ".join(str(error).split())[:100] or "cross-references"
-    return None

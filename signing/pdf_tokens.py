@@ -5,6 +5,9 @@ here takes a token at a time out of the same bytes and makes the same objects; a
 escape, a comment, a duplicate key, an odd space) it gives up, and pyHanko's own reader starts over from the
 same place. So it decides nothing: it can only be quicker, and what is refused or repaired stays pyHanko's.
 Put in the library's place once, on import of `signing.pdf_structure`.
+
+Of a number that one section lists at two places the library keeps the last, other readers the first: that
+there was another is noted with the section (`repeated_in`).
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ _LINE: Final = 20
 
 _original_object: Callable[..., Any] = generic.read_object
 _original_table: Callable[..., Iterator[xref.XRefEntry]] = xref.parse_xref_table
+_original_entries: Callable[..., int] = xref.XRefSectionData.process_entries
 
 
 class _Odd(Exception):
@@ -236,7 +240,33 @@ def _entry(data: bytes, place: int, number: int) -> xref.XRefEntry:
     )
 
 
+def process_entries(section: xref.XRefSectionData, entries: Iterator[xref.XRefEntry], strict: bool) -> int:
+    """`XRefSectionData.process_entries`, which also notes the numbers that stand at two places."""
+    listed = list(entries)
+    if len({e.idnum for e in listed}) < len(listed):
+        section.__dict__["repeated"] = _repeated(listed)
+    return _original_entries(section, iter(listed), strict)
+
+
+def _repeated(listed: list[xref.XRefEntry]) -> frozenset[int]:
+    places: dict[int, set[tuple[object, ...]]] = {}
+    for entry in listed:
+        places.setdefault(entry.idnum, set()).add((entry.xref_type, entry.location, entry.generation))
+    return frozenset(n for n, found in places.items() if n and len(found) > 1)
+
+
+def repeated_in(section: xref.XRefSectionData) -> frozenset[int]:
+    """Object numbers that a section, or it and the stream beside it, list at several places."""
+    found: frozenset[int] = section.__dict__.get("repeated", frozenset())
+    if section.hybrid is None:
+        return found
+    beside = section.hybrid.xref_data
+    both = frozenset(section.standard_xrefs) & {n for n, _ in beside.explicit_refs_in_revision}
+    return found | both | repeated_in(beside)
+
+
 def install() -> None:
     """Put the replacements in the library's place."""
+    xref.XRefSectionData.process_entries = process_entries  # type: ignore[method-assign, assignment]
     generic.read_object = read_object
     xref.parse_xref_table = parse_xref_table

@@ -31,11 +31,12 @@ from signing.judgement import Judgement
 from signing.messages import Code, finding
 from signing.options import VerifyOptions
 from signing.page_roles import placed
+from signing.pdf_coverage import coverage
 from signing.pdf_dss import DocumentStore, read_store
 from signing.pdf_ranges import RangeDigests
 from signing.pdf_revisions import RevisionJudge
 from signing.pdf_sight import Sight
-from signing.pdf_structure import PdfFile, PdfSignature, coverage, open_pdf
+from signing.pdf_structure import PdfFile, PdfSignature, open_pdf
 from signing.primitives import Scheme, key_bits, value_matches
 from signing.report import (
     CertificateKind,

@@ -15,6 +15,7 @@ from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing.pdf_structure import BROKEN_PDF
+from signing.pdf_tokens import repeated_in
 
 T = TypeVar("T")
 
@@ -59,6 +60,10 @@ class Versions:
         """
         used = frozenset().union(*self._packed[:revision])
         return {n for n, _ in self._touched[revision] if n in used and self.version(n, revision - 1) >= 0}
+
+    def repeated(self, revision: int) -> frozenset[int]:
+        """Object numbers that the revision lists at several places: readers differ in which one they take."""
+        return repeated_in(self._reader.xrefs.get_xref_data(revision))
 
     def version(self, number: int, revision: int) -> int:
         """The revision that wrote the object as `revision` sees it; -1 if none did."""
