@@ -13,6 +13,7 @@ certificate; what changes the directory demands it. [national format, 3]
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,9 @@ log = structlog.get_logger(__name__)
 
 FRESHNESS: Final = "freshness_s"
 TRY_AGAIN_S: Final = 5
+_SLASHES: Final = re.compile("/{2,}")
+# A client behind a proxy may ask for the whole address. [RFC 9112 §3.2.2]
+_ORIGIN: Final = re.compile("^https?://[^/]*", re.IGNORECASE)
 REMEMBERED_MOST_BYTES: Final = 8_192
 """Longer heads are not polls: they are verified each time."""
 _HEAD_UNREADABLE: Final = Refused(
@@ -183,7 +187,11 @@ def operation_in(path: str) -> OperationName | None:
 
 
 class Paths:
-    """Where the operations hang: below the base path, below the security servers' path, and at the root."""
+    """Where the operations hang: below the base path, below the security servers' path, and at the root.
+
+    However many slashes there are in between: an endpoint written with one too many must not answer as
+    something else, which its clients would take for "no mail".
+    """
 
     def __init__(self, base: str) -> None:
         """Know a base path; it may be empty, for the root alone."""
@@ -193,7 +201,7 @@ class Paths:
         """Return route patterns: everything below the bases, at the root the operations alone."""
         names = "|".join(name.value for name in OperationName)
         return (
-            *(f"{base}{{rest:(?:/.*)?}}" for base in self._bases),
+            *(_with_any_slashes(base) + "{rest:(?:/.*)?}" for base in self._bases),
             f"/{{rest:/*(?:{names})/*}}",
         )
 
@@ -201,7 +209,7 @@ class Paths:
         """Return what to say to a head that cannot be read on one of our paths; None: it is not ours."""
         if path is None:
             return None
-        plain = path.partition("?")[0]
+        plain = _SLASHES.sub("/", _ORIGIN.sub("", path.partition("?")[0]))
         name = operation_in(plain)
         below = any(plain == base or plain.startswith(base + "/") for base in self._bases)
         at_root = name is not None and not plain.strip("/").count("/")
@@ -210,6 +218,11 @@ class Paths:
         if name is OperationName.DOWNLOAD:
             return HeadAnswer(status=status, body=b"", headers=reason_headers(_HEAD_UNREADABLE))
         return HeadAnswer(status=status, body=refusal_body(_HEAD_UNREADABLE, name))
+
+
+def _with_any_slashes(base: str) -> str:
+    parts = base.strip("/").split("/")
+    return "".join(f"/{{slashes{number}:/*}}{part}" for number, part in enumerate(parts))
 
 
 def _unknown(head: Head) -> WireError:

@@ -224,6 +224,21 @@ async def test_an_unknown_operation_is_told_in_json(served: Served, path: str) -
     refused(reply, "20")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//vxp//getEdoc",
+        "/vxp///getEdoc/",
+        "//XrdAdapter//RestService/forward//getEdoc",
+        "http://hub//vxp/getEdoc",
+    ],
+)
+async def test_slashes_too_many_are_no_other_place(served: Served, path: str) -> None:
+    for line in (b"Host: x\r\n", b"Host: x\r\nX: \x01\r\n"):
+        request = f"POST {path} HTTP/1.1\r\nContent-Length: 0\r\n".encode() + line + CRLF
+        refused(await exchange(served.host, served.port, request), "15")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
 async def test_another_method_is_told_in_json(served: Served, method: str) -> None:
     request = f"{method} /vxp/sendEdoc HTTP/1.1\r\nHost: x\r\n\r\n".encode()
