@@ -1,14 +1,17 @@
 """`lienthong bench polling`: what polls of empty inboxes cost, and what they take from the documents.
 
-Three phases on one hub: idle, polling alone, and documents without and with polling. The cost of a poll is
-the processor time of the hub's process while it is polled, less what it uses idle, by the number of polls.
-Polls come as many systems make them that do not wait: each once a second, not all at the same moment; over
-REST, or over the national exchange's client API, signed as its clients sign.
+Phases on one hub: idle, polling alone, then documents without and with polling in turns, so that whatever
+else the machine does meets both. The cost of a poll is the processor time of the hub's process while it is
+polled, less what it uses idle, by the number of polls. Polls come as many systems make them that do not
+wait: each once a second, not all at the same moment; over REST, or over the national exchange's client API,
+signed as its clients sign. They come from a process of their own: what measures the documents measures
+nothing but them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import tempfile
 import time
@@ -17,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -38,6 +42,8 @@ EVERY_S: Final = 1.0
 DOCUMENT_EVERY_S: Final = 0.2
 DOCUMENT_BYTES: Final = 50_000
 SETTLE_S: Final = 2.0
+TURNS: Final = 4
+LOOK_EVERY_S: Final = 0.05
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -72,7 +78,7 @@ class Cost:
 
 def polling(
     systems: Annotated[int, typer.Option("--systems", min=1, help="Số phần mềm cùng hỏi hộp đến.")] = 200,
-    seconds: Annotated[int, typer.Option("--seconds", min=3, help="Mỗi giai đoạn dài bao lâu, giây.")] = 15,
+    seconds: Annotated[int, typer.Option("--seconds", min=3, help="Mỗi giai đoạn dài bao lâu, giây.")] = 40,
     api: Annotated[Api, typer.Option("--api", help="Hỏi qua giao diện nào.")] = Api.REST,
 ) -> None:
     """Đo chi phí hỏi hộp đến trống và ảnh hưởng tới văn bản (measure polls of empty inboxes)."""
@@ -92,22 +98,28 @@ async def _bench(systems: int, seconds: int, api: Api) -> tuple[Cost, Rate, Rate
         home = Path(folder)
         sender, pollers = await _register(home, systems, api)
         async with _serving(home) as (url, pid), aiohttp.ClientSession() as session:
-            client = HubClient(session, url, sender)
-            await asyncio.sleep(SETTLE_S)
-            before = _processor_s(pid)
-            await asyncio.sleep(seconds)
-            idle = _processor_s(pid) - before
-            async with _polled(url, pollers) as polls:
-                # The first poll of each looks its key up and asks the database: that is not what is measured.
-                await asyncio.sleep(SETTLE_S)
-                before, counted = _processor_s(pid), polls[0]
-                await asyncio.sleep(seconds)
-                cost = Cost(polls=polls[0] - counted, processor_s=_processor_s(pid) - before - idle)
-            alone = await _documents(client, seconds, 0)
-            async with _polled(url, pollers):
-                await asyncio.sleep(SETTLE_S)
-                beside = await _documents(client, seconds, 1)
-            return cost, alone, beside
+            cost = await _cost(url, pid, pollers, seconds)
+            documents = _Documents(HubClient(session, url, sender))
+            await documents.send(SETTLE_S)  # the first of a process are slower, with or without polls
+            alone: list[float] = []
+            beside: list[float] = []
+            for _ in range(TURNS):
+                alone += await documents.send(seconds / TURNS)
+                async with _polled(url, pollers):
+                    beside += await documents.send(seconds / TURNS)
+            return cost, rate_of(len(alone), seconds, alone), rate_of(len(beside), seconds, beside)
+
+
+async def _cost(url: str, pid: int, pollers: list[Poll], seconds: int) -> Cost:
+    await asyncio.sleep(SETTLE_S)
+    before = _processor_s(pid)
+    await asyncio.sleep(seconds)
+    idle = _processor_s(pid) - before
+    # The first poll of each looks its key up and asks the database: that is not what is measured.
+    async with _polled(url, pollers) as polls:
+        before, counted = _processor_s(pid), polls.value
+        await asyncio.sleep(seconds)
+        return Cost(polls=polls.value - counted, processor_s=_processor_s(pid) - before - idle)
 
 
 async def _register(home: Path, systems: int, api: Api) -> tuple[str, list[Poll]]:
@@ -149,10 +161,28 @@ async def _serving(home: Path) -> AsyncIterator[tuple[str, int]]:
 
 
 @asynccontextmanager
-async def _polled(url: str, pollers: list[Poll]) -> AsyncIterator[list[int]]:
-    """Poll for the length of the block; yields the count of answered polls, in a list of one."""
-    polls = [0]
+async def _polled(url: str, pollers: list[Poll]) -> AsyncIterator[Synchronized[int]]:
+    """Poll for the length of the block, which begins when each has polled once; yields the polls answered."""
+    spawn = multiprocessing.get_context("spawn")
+    answered = spawn.Value("Q", 0)
+    child = spawn.Process(target=_poll_for_ever, args=(url, pollers, answered), daemon=True)
+    child.start()
+    try:
+        while answered.value < len(pollers):
+            if not child.is_alive():
+                raise RuntimeError("the process that polls has ended")
+            await asyncio.sleep(LOOK_EVERY_S)
+        yield answered
+    finally:
+        child.terminate()
+        await asyncio.to_thread(child.join)
 
+
+def _poll_for_ever(url: str, pollers: list[Poll], answered: Synchronized[int]) -> None:
+    asyncio.run(_poll_all(url, pollers, answered))
+
+
+async def _poll_all(url: str, pollers: list[Poll], answered: Synchronized[int]) -> None:
     async def poll(session: aiohttp.ClientSession, place: int, each: Poll) -> None:
         await asyncio.sleep(EVERY_S * place / len(pollers))
         while True:
@@ -160,27 +190,34 @@ async def _polled(url: str, pollers: list[Poll]) -> AsyncIterator[list[int]]:
             async with session.request(each.method, url + each.path, headers=each.headers) as answer:
                 await answer.read()
                 answer.raise_for_status()
-            polls[0] += 1
+            answered.value += 1
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(poll(session, place, each)) for place, each in enumerate(pollers)]
-        yield polls
-        for task in tasks:
-            task.cancel()
+        for place, each in enumerate(pollers):
+            group.create_task(poll(session, place, each))
 
 
-async def _documents(client: HubClient, seconds: int, series: int) -> Rate:
-    times: list[float] = []
-    began = time.monotonic()
-    for number in range(round(seconds / DOCUMENT_EVERY_S)):
-        body = await asyncio.to_thread(message, series * 1_000_000 + number, DOCUMENT_BYTES)
-        await asyncio.sleep(max(0.0, began + number * DOCUMENT_EVERY_S - time.monotonic()))
-        sent = time.perf_counter()
-        await client.send(body)
-        times.append((time.perf_counter() - sent) * 1000)
-    return rate_of(len(times), time.monotonic() - began, times)
+class _Documents:
+    """Sends documents, five a second, one after the other."""
+
+    def __init__(self, client: HubClient) -> None:
+        self._client = client
+        self._number = 0
+
+    async def send(self, seconds: float) -> list[float]:
+        """Send for so long; returns how long each took, in milliseconds."""
+        times: list[float] = []
+        began = time.monotonic()
+        for place in range(round(seconds / DOCUMENT_EVERY_S)):
+            self._number += 1
+            body = await asyncio.to_thread(message, self._number, DOCUMENT_BYTES)
+            await asyncio.sleep(max(0.0, began + place * DOCUMENT_EVERY_S - time.monotonic()))
+            sent = time.perf_counter()
+            await self._client.send(body)
+            times.append((time.perf_counter() - sent) * 1000)
+        return times
 
 
 def _processor_s(pid: int) -> float:
