@@ -19,8 +19,10 @@ from hub.services.registry import RegistryError
 from hub.storage.migrate import MigrationError
 from hub.storage.pool import DatabaseUnfit
 from hub.storage.seal_keys import SealKeyError
+from hub.storage.secret_box import SecretKeyError
 from hub.web.server import PortTaken
 from hub.web.tls import TlsUnusable
+from signing.errors import PkiDamaged
 
 # Errors that bring their sentences.
 _TOLD: Final = (
@@ -49,10 +51,10 @@ def explain(error: BaseException) -> str | None:
         vi = "".join(f"\n  {fault.option}: {fault.reason.vi}" for fault in error.faults)
         en = "".join(f"\n  {fault.option}: {fault.reason.en}" for fault in error.faults)
         return f"Cấu hình không hợp lệ:{vi}\nThe settings cannot be used [{error.code}]:{en}"
-    return _plain(error)
+    return _of_the_node(error)
 
 
-def _plain(error: BaseException) -> str | None:
+def _of_the_node(error: BaseException) -> str | None:
     match error:
         case SchemaOutdated():
             return _both(
@@ -80,8 +82,27 @@ def _plain(error: BaseException) -> str | None:
                 f"Không mở được cổng {host}:{port}. Chọn cổng khác bằng --port hoặc LIENTHONG_HTTP_PORT.",
                 f"{host}:{port} cannot be used: choose another with --port or LIENTHONG_HTTP_PORT.",
             )
+        case _:
+            return _of_files(error)
+
+
+def _of_files(error: BaseException) -> str | None:
+    match error:
         case SealKeyError():
             return _both("seal_key_unusable", f"Không dùng được khóa của trục: {error}.", str(error))
+        case SecretKeyError():
+            return _both(
+                "secret_key_unusable",
+                "Không dùng được tệp khóa niêm phong bí mật (quyền 0600, mỗi dòng một khóa base64). Lấy lại từ "
+                f"bản sao lưu, hoặc bỏ tệp đi rồi đặt lại các bí mật: {error}.",
+                f"{error}. Take the file from a backup, or remove it and set the secrets again.",
+            )
+        case PkiDamaged():
+            return _both(
+                PkiDamaged.code,
+                f"Thư mục chứng thư thử nghiệm bị hỏng: {error}. Xóa thư mục demo/pki trong LIENTHONG_HOME.",
+                f"The demonstration's certificates are damaged: {error}. Remove demo/pki in LIENTHONG_HOME.",
+            )
         case TrustUnusable(folder=folder, reason=reason):
             return _both(
                 "trust_unusable",

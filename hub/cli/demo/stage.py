@@ -116,7 +116,7 @@ async def _register(registry: RegistryService, folder: Path) -> dict[str, str]:
     if not len(await registry.directory()):
         await registry.replace_directory(parse(binh_duong_csv()).agencies)
     path = folder / KEYS_FILE
-    keys: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    keys = kept_keys(path)
     known = {system.name for system in await registry.systems()}
     for role in ROLES:
         if role.system in known and role.system in keys:
@@ -128,6 +128,15 @@ async def _register(registry: RegistryService, folder: Path) -> dict[str, str]:
         keys[role.system] = made.text
         _write_private(path, json.dumps(keys, ensure_ascii=False, indent=2))
     return keys
+
+
+def kept_keys(path: Path) -> dict[str, str]:
+    """Return the API keys that an earlier start has kept; without them a system simply gets another one."""
+    try:
+        kept = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(key) for name, key in kept.items()} if isinstance(kept, dict) else {}
 
 
 def _write_private(path: Path, text: str) -> None:

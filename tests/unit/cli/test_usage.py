@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from hub import cli
+from hub.cli.demo.stage import kept_keys
+from hub.cli.errors import explain
 from hub.services.registry_errors import RegistryError, check_name
+from hub.storage.secret_box import SecretKeyError
+from signing.errors import PkiDamaged
 
 COMMANDS = (
     ("demo",),
@@ -366,3 +370,36 @@ def test_a_system_is_not_given_a_name_that_nobody_can_read(name: str) -> None:
 
 def test_a_system_is_called_what_people_call_it() -> None:
     check_name("Phần mềm QLVB & ĐH – xã “Minh Hòa”")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SecretKeyError("/srv/keys/secrets.key is open to everybody: chmod 600"), "secret_key_unusable"),
+        (PkiDamaged("no root"), "pki_damaged"),
+        (OSError(28, "No space left on device", "/srv/out"), "system_refuses"),
+        (ExceptionGroup("start", [SecretKeyError("x")]), "secret_key_unusable"),
+    ],
+    ids=["open key file", "damaged PKI", "full disk", "in a group"],
+)
+def test_what_a_person_can_mend_is_told_in_both_languages(error: Exception, code: str) -> None:
+    text = explain(error)
+    assert text is not None
+    vietnamese, english = text.splitlines()
+    assert vietnamese != english
+    assert english.endswith(f"[{code}]")
+
+
+def test_a_fault_of_the_program_is_not_explained_away() -> None:
+    assert explain(KeyError("x")) is None
+    assert explain(ExceptionGroup("two", [SecretKeyError("x"), KeyError("x")])) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5"], ids=repr)
+def test_a_damaged_file_of_demo_keys_is_as_good_as_none(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "api-keys.json"
+    assert kept_keys(path) == {}
+    path.write_text(content)
+    assert kept_keys(path) == {}
+    path.write_text('{"DMS": "ltk_x"}')
+    assert kept_keys(path) == {"DMS": "ltk_x"}

@@ -50,7 +50,7 @@ class Outage(Act):
         self._peer = peer
         self._sent, self._bodies = {}, {}
         (delivery_id,) = await self._send("V/v dự toán quý I")
-        await self.until(lambda: self._confirmed(1))
+        await self.until(lambda: self._standing("confirmed", 1))
         self.checks.that(
             peer.kept == {delivery_id: self._bodies[delivery_id]},
             "Sở nhận đúng từng byte, chữ ký HMAC đúng, trục ghi “đã xác nhận”",
@@ -65,17 +65,15 @@ class Outage(Act):
         await self._send(*(f"V/v đối chiếu số liệu lần {n}" for n in range(2, WHILE_AWAY + 1)))
         failures = await self.until(self._paused)
         self.checks.that(True, f"sau {failures} lần lỗi liên tiếp, trục tạm ngưng gọi Sở Tài chính")
-        open_ones = [first_delivery(d)["state"] for d in await self._documents()]
-        self.checks.that(
-            open_ones.count("queued") == WHILE_AWAY,
-            f"{WHILE_AWAY} văn bản nằm chờ ở trục, không mất, không báo lỗi",
-        )
+        # On a busy machine the last are still being verified, or on an attempt, when the pause begins.
+        await self.until(lambda: self._standing("queued", WHILE_AWAY))
+        self.checks.that(True, f"{WHILE_AWAY} văn bản nằm chờ ở trục, không mất, không báo lỗi")
 
     async def _back(self) -> None:
         peer = needed(self._peer)
         await peer.start()
         await self.stage.clock.forward(WAITED)
-        await self.until(lambda: self._confirmed(1 + WHILE_AWAY))
+        await self.until(lambda: self._standing("confirmed", 1 + WHILE_AWAY))
         self.checks.that(
             peer.kept == self._bodies, f"đủ {1 + WHILE_AWAY} văn bản, đúng mã lần giao, đúng từng byte"
         )
@@ -101,9 +99,9 @@ class Outage(Act):
     async def _documents(self) -> list[Json]:
         return [await self.commune.client.document(document_id) for document_id in self._sent.values()]
 
-    async def _confirmed(self, wanted: int) -> bool | None:
+    async def _standing(self, state: str, wanted: int) -> bool | None:
         states = [first_delivery(d)["state"] for d in await self._documents()]
-        return states.count("confirmed") == wanted or None
+        return states.count(state) == wanted or None
 
     async def _died(self) -> bool | None:
         return needed(self._peer).died.is_set() or None
