@@ -93,8 +93,8 @@ def _of_files(error: BaseException) -> str | None:
         case SecretKeyError():
             return _both(
                 "secret_key_unusable",
-                "Không dùng được tệp khóa niêm phong bí mật (quyền 0600, mỗi dòng một khóa base64). Lấy lại từ "
-                f"bản sao lưu, hoặc bỏ tệp đi rồi đặt lại các bí mật: {error}.",
+                "Không dùng được tệp khóa niêm phong bí mật (quyền 0600, mỗi dòng một khóa base64). Lấy lại "
+                f"từ bản sao lưu, hoặc bỏ tệp đi rồi đặt lại các bí mật: {error}.",
                 f"{error}. Take the file from a backup, or remove it and set the secrets again.",
             )
         case PkiDamaged():
