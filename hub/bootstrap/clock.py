@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
 
+from hub.bootstrap.database import borrowed_pool
 from hub.config import Settings
-from hub.embedded.postgres import EmbeddedPostgres
 from hub.storage.demo_clock import PgDemoClock
 from hub.storage.examination import Examination
-from hub.storage.migrate import migrate
-from hub.storage.pool import create_pool
 
 
 class ClockRefused(Exception):
@@ -70,14 +68,7 @@ async def open_demo_clock(settings: Settings, own: Collection[str]) -> AsyncIter
     """
     if settings.production:
         raise _not_a_demo()
-    async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
-            await migrate(dsn)
-        else:
-            dsn = settings.database_url.get_secret_value()
-        pool = await create_pool(dsn, size=2, application_name="lienthong-demo")
-        stack.push_async_callback(pool.close)
+    async with borrowed_pool(settings, name="lienthong-demo") as pool:
         async with pool.acquire() as connection:
             if not await PgDemoClock(connection).claim(own):
                 raise _not_a_demo()

@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 import structlog
 
 from hub.config import Settings
 from hub.embedded.errors import HomeUnusable
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.storage.migrate import check, migrate
+from hub.storage.pool import create_pool
 
 log = structlog.get_logger(__name__)
 
 HOME_MODE = 0o700
+# A directory of a hundred thousand agencies is replaced by a few statements.
+COMMAND_STATEMENT_S = 120.0
 
 
 class SchemaOutdated(Exception):
@@ -28,6 +32,26 @@ def prepare_home(settings: Settings) -> None:
         settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(settings.home, error.strerror or str(error)) from error
+
+
+@asynccontextmanager
+async def borrowed_pool(
+    settings: Settings, *, name: str = "lienthong-command"
+) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """Yield connections for a command, beside a node or without one.
+
+    The embedded PostgreSQL of the home folder is started for the length of the block where none runs, and
+    migrated; a given database is taken as it is.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
+            await migrate(dsn)
+        else:
+            dsn = settings.database_url.get_secret_value()
+        pool = await create_pool(dsn, size=2, application_name=name, statement_timeout_s=COMMAND_STATEMENT_S)
+        stack.push_async_callback(pool.close)
+        yield pool
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,10 +12,10 @@ from adapters.amqp_push.returned import ReturnedEnvelopes
 from adapters.amqp_push.topology import OutPlan
 from adapters.registry import collect
 from adapters.webhook.kind import WebhookKind
+from hub.bootstrap.database import borrowed_pool
 from hub.bootstrap.folders import folder_kinds
 from hub.bootstrap.relay import national_kind
 from hub.config import Settings
-from hub.embedded.postgres import EmbeddedPostgres
 from hub.ports.broker import Broker
 from hub.ports.exits import ExitKind
 from hub.ports.unit_of_work import UnitOfWork
@@ -23,8 +23,6 @@ from hub.services.adapters import AdapterService
 from hub.services.exits import Exits
 from hub.services.kit import Kit
 from hub.services.push import PushService
-from hub.storage.migrate import migrate
-from hub.storage.pool import create_pool
 from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
 from hub.workers.loops import Loop
@@ -99,12 +97,5 @@ def make_pushing(settings: Settings, kit: Kit, broker: Broker, *, owner: str) ->
 @asynccontextmanager
 async def open_adapters(settings: Settings) -> AsyncIterator[AdapterService]:
     """Yield what commands need to set adapters up, without a node: running ones notice by themselves."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
-            await migrate(dsn)
-        else:
-            dsn = settings.database_url.get_secret_value()
-        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
-        stack.push_async_callback(pool.close)
+    async with borrowed_pool(settings) as pool:
         yield make_adapters(settings, PgUnitOfWork(pool))

@@ -14,9 +14,9 @@ from adapters.vxp.endpoint import ClientLimits
 from adapters.vxp.national import NationalExit, NationalKind
 from adapters.vxp.poller import Poller
 from hub.bootstrap.blobs import open_blobs
+from hub.bootstrap.database import borrowed_pool
 from hub.bootstrap.values import make_ids, suffixes_of
 from hub.config import Settings
-from hub.embedded.postgres import EmbeddedPostgres
 from hub.ports.national import ExchangeError
 from hub.ports.records import SystemRecord
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, UnitOfWork
@@ -30,8 +30,6 @@ from hub.services.relay import Reception
 from hub.services.relay_desk import RelayDesk
 from hub.services.relay_directory import DirectorySync, SyncPlan
 from hub.services.relay_round import RelayRounds, RelayRules
-from hub.storage.migrate import migrate
-from hub.storage.pool import create_pool
 from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
 
@@ -94,13 +92,7 @@ def make_poller(
 async def open_relay_desk(settings: Settings) -> AsyncIterator[RelayDesk]:
     """Yield what people decide about packages of the exchange, without a node: a running one acts on it."""
     async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
-            await migrate(dsn)
-        else:
-            dsn = settings.database_url.get_secret_value()
-        pool = await create_pool(dsn, size=2, application_name="lienthong-command")
-        stack.push_async_callback(pool.close)
+        pool = await stack.enter_async_context(borrowed_pool(settings))
         blobs = open_blobs(settings)
         stack.callback(blobs.close)
         yield RelayDesk(PgUnitOfWork(pool), blobs)
@@ -114,14 +106,7 @@ async def open_relay_directory(settings: Settings) -> AsyncIterator[DirectoryCom
     """Yield what compares the exchanges' directories with ours: with True it also carries it out, with a
     second True even if too many agencies are gone."""
     async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            dsn = await stack.enter_async_context(EmbeddedPostgres.borrow(settings.home))
-            await migrate(dsn)
-        else:
-            dsn = settings.database_url.get_secret_value()
-        pool = await create_pool(dsn, size=2, application_name="lienthong-command", statement_timeout_s=60)
-        stack.push_async_callback(pool.close)
-        uow = PgUnitOfWork(pool)
+        uow = PgUnitOfWork(await stack.enter_async_context(borrowed_pool(settings)))
         box = FileSecretBox.open_or_create(settings.secrets_key_path)
         adapters = AdapterService(uow=uow, box=box, kinds=collect((national_kind(settings, uow),)))
         exits = Exits(uow, adapters)
