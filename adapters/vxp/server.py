@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -47,6 +48,9 @@ REMEMBERED_MOST_BYTES: Final = 8_192
 """Longer heads are not polls: they are verified each time."""
 _HEAD_UNREADABLE: Final = Refused(
     code=ErrorCode.WRONG_CREDENTIALS, text="Khong doc duoc phan dau cua loi goi", status=400
+)
+_HEAD_INCOMPLETE: Final = Refused(
+    code=ErrorCode.SYSTEM_ERROR, text="Loi goi khong den tron ven, xin goi lai", status=408
 )
 _NO_OPERATION: Final = Refused(code=ErrorCode.SYSTEM_ERROR, text="Khong co chuc nang nay", status=404)
 _WRONG_METHOD: Final = Refused(code=ErrorCode.SYSTEM_ERROR, text="Sai phuong thuc HTTP", status=405)
@@ -215,9 +219,12 @@ class Paths:
         at_root = name is not None and not plain.strip("/").count("/")
         if not (below or at_root):
             return None
+        # What came too slowly, or went wrong here, may come through the next time: no question of secrets.
+        again = status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        told = _HEAD_INCOMPLETE if again else _HEAD_UNREADABLE
         if name is OperationName.DOWNLOAD:
-            return HeadAnswer(status=status, body=b"", headers=reason_headers(_HEAD_UNREADABLE))
-        return HeadAnswer(status=status, body=refusal_body(_HEAD_UNREADABLE, name))
+            return HeadAnswer(status=status, body=b"", headers=reason_headers(told))
+        return HeadAnswer(status=status, body=refusal_body(told, name))
 
 
 def _with_any_slashes(base: str) -> str:

@@ -14,7 +14,7 @@ OUR_TROUBLE = frozenset(
     code
     for code, problem in PROBLEMS.items()
     if problem.status >= 500 or problem.status in {405, 415, 429, 431}
-) | {"not_found", "lease_held", "directory_invalid", "redirect_pointless"}
+) | {"not_found", "lease_held", "directory_invalid", "redirect_pointless", "head_too_slow"}
 
 
 def test_the_table_names_no_problem_that_does_not_exist() -> None:
