@@ -50,6 +50,20 @@ class Unit:
     authority: str | None
 
 
+def addressee(code: str, name: str) -> Unit:
+    """Return an agency as one that is written to: nothing else of it is known."""
+    return Unit(
+        code=code,
+        name=name,
+        notation="",
+        place="",
+        governing_body=None,
+        signer="",
+        signer_title="",
+        authority=None,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What a clerk types in: the rest of a message follows from the unit."""

@@ -23,7 +23,7 @@ from typing import Final
 import structlog
 
 from adapters.simulator.client import HubClient, Json, Problem
-from adapters.simulator.dms import Letter, SimulatedDms, Unit
+from adapters.simulator.dms import Letter, SimulatedDms, Unit, addressee
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +163,7 @@ class EchoAgency:
             number=next(self._numbers),
             subject=subject,
             paragraphs=(subject,),
-            to=(_sender(offer),),
+            to=(addressee(offer["from_code"], offer["from_name"]),),
             reply_to=offer,
         )
         sent = await self._client.send(self._dms.message(letter, NOT_A_PDF, now=_now()))
@@ -175,19 +175,6 @@ class EchoAgency:
             if deliveries and all(each["state"] == "confirmed" for each in deliveries):
                 self._to_recall.remove(document_id)
                 await self._client.recall(document_id, RECALLED, at=_now())
-
-
-def _sender(offer: Json) -> Unit:
-    return Unit(
-        code=offer["from_code"],
-        name=offer["from_name"],
-        notation="",
-        place="",
-        governing_body=None,
-        signer="",
-        signer_title="",
-        authority=None,
-    )
 
 
 def _now() -> datetime:

@@ -38,6 +38,7 @@ SIGNATURE_ROOM = 26 * mm
 MOTTO = ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc")
 
 
+@fonts.drawing
 def make_letter(  # noqa: PLR0913 - the decree names this many fields
     *,
     issuing_body: str,

@@ -17,7 +17,7 @@ from typing import Final
 import aiohttp
 
 from adapters.simulator.client import Json, Problem
-from adapters.simulator.dms import Letter, SimulatedDms, Unit
+from adapters.simulator.dms import Letter, SimulatedDms, addressee
 from adapters.simulator.echo import Behaviour, EchoRole
 from schemas.edxml.model import Business, ReplacementInfo
 
@@ -70,16 +70,7 @@ class SimulatedVendor:
     def _letter(self, behaviour: Behaviour, *, code: str | None = None) -> Letter:
         role = self._roles[behaviour]
         subject = f"V/v thử kết nối ({behaviour.value})"
-        to = Unit(
-            code=code or role.code,
-            name=role.name,
-            notation="",
-            place="",
-            governing_body=None,
-            signer="",
-            signer_title="",
-            authority=None,
-        )
+        to = addressee(code or role.code, role.name)
         return Letter(number=next(self._numbers), subject=subject, paragraphs=(subject,), to=(to,))
 
     async def _send(self, behaviour: Behaviour, *, code: str | None = None) -> tuple[Letter, bytes]:

@@ -20,7 +20,7 @@ from adapters.conformance.scenarios import LARGE_BYTES, Sandbox
 from adapters.conformance.tape import Tape, recording
 from adapters.conformance.vxp import VXP
 from adapters.simulator.client import HubClient
-from adapters.simulator.dms import VIETNAM, Letter, SimulatedDms
+from adapters.simulator.dms import VIETNAM, Letter, SimulatedDms, addressee
 from adapters.simulator.echo import Behaviour
 from hub.bootstrap import open_hub
 from hub.bootstrap.exits import open_adapters
@@ -162,7 +162,7 @@ class VxpTrial:
 
     def _letter(self, behaviour: Behaviour, code: str | None = None) -> Letter:
         role = self.sandbox.of(behaviour)
-        to = replace(self.dms.unit, code=code or role.code, name=role.name)
+        to = addressee(code or role.code, role.name)
         subject = f"V/v thử kết nối ({behaviour.value})"
         return Letter(number=next(self.numbers), subject=subject, paragraphs=(subject,), to=(to,))
 

@@ -19,7 +19,8 @@ from hub.storage.secret_box import FileSecretBox
 from hub.storage.unit_of_work import PgUnitOfWork
 from hub.web.keys import UNDER_WAY
 from hub.web.server import serve_http
-from tests.support.hub import HubUnderTest, Peer, hub_on
+from tests.support.hub import B_SECOND, A, B, HubUnderTest, Peer, hub_on
+from tests.support.messages import letter
 from tests.support.sdk import Sdk
 
 SECRET = "khoa-thu-nghiem-khong-co-that"
@@ -46,6 +47,16 @@ class Served:
     def sdk(self, system_id: str, secret: str = SECRET) -> Sdk:
         """A fresh client object."""
         return Sdk(self.host, self.port, system_id, secret)
+
+    async def package(self, **letter_fields: Any) -> tuple[Sdk, Sdk, str, bytes]:
+        """Let A send B a letter; return their clients, the package that B finds, and the letter."""
+        _, a = await self.connect("DMS A", A)
+        _, b = await self.connect("DMS B", B, B_SECOND)
+        document = letter(A, B, **letter_fields)
+        assert (await a.send(document, sender=A)).code == "0"
+        await self.settle()
+        (listed,) = await b.received() or []
+        return a, b, listed["docId"], document
 
     async def settle(self) -> None:
         """Let calls end and the hub do what is due; what nodes remember of empty lists is forgotten."""

@@ -327,13 +327,9 @@ async def test_a_state_secret_is_refused_and_leaves_nothing(served: Served) -> N
 
 @pytest.mark.parametrize("state", ["", "initial", "DONE ", "xong"])
 async def test_an_unknown_state_changes_nothing(served: Served, state: str) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    await a.send(letter(A, B), sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
-    await b.get(listed["docId"])
-    reply = await b.update(listed["docId"], state)
+    _, b, package, _ = await served.package()
+    await b.get(package)
+    reply = await b.update(package, state)
     # Case and blanks around a word are a client's habit, not another word.
     assert reply.code == ("0" if state == "DONE " else "10")
 

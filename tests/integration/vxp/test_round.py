@@ -11,14 +11,6 @@ from tests.support.hub import B_NEW, B_SECOND, LOCKED, UNKNOWN, A, B, C
 from tests.support.messages import letter, status
 
 
-@pytest.fixture
-async def pair(served: Served) -> tuple[Served, object, object]:
-    """Two connected systems."""
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B, B_SECOND)
-    return served, a, b
-
-
 async def test_a_document_goes_from_one_client_to_another_and_comes_up_in_both_lists(served: Served) -> None:
     _, a = await served.connect("DMS A", A)
     _, b = await served.connect("DMS B", B)
@@ -52,66 +44,48 @@ async def test_a_resend_gets_the_same_document_id(served: Served) -> None:
 
 
 async def test_a_download_is_the_document_byte_for_byte(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    document = letter(A, B, files=[("lon.pdf", b"%PDF-1.7\n" + bytes(700_001))])
-    await a.send(document, sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
-    assert await b.download(listed["docId"]) == document
-    assert await b.get(listed["docId"]) == document
+    _, b, package, document = await served.package(files=[("lon.pdf", b"%PDF-1.7\n" + bytes(700_001))])
+    assert await b.download(package) == document
+    assert await b.get(package) == document
 
 
 async def test_a_package_is_listed_until_it_is_confirmed_also_while_it_is_fetched(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    await a.send(letter(A, B), sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
-    await b.get(listed["docId"])
-    assert [row["docId"] for row in await b.received() or []] == [listed["docId"]]
+    _, b, package, _ = await served.package()
+    await b.get(package)
+    assert [row["docId"] for row in await b.received() or []] == [package]
     assert await b.count() == 1
-    await b.update(listed["docId"], "processing")
+    await b.update(package, "processing")
     assert [row["status"] for row in await b.received() or []] == ["processing"]
-    await b.get(listed["docId"])
+    await b.get(package)
     await served.settle()
     await served.hub.later(minutes=10)
     await served.hub.sweep()
     await served.settle()
-    assert [row["docId"] for row in await b.received() or []] == [listed["docId"]]
-    assert (await b.update(listed["docId"], "done")).code == "0"
-    assert (await b.update(listed["docId"], "done")).code == "0"
+    assert [row["docId"] for row in await b.received() or []] == [package]
+    assert (await b.update(package, "done")).code == "0"
+    assert (await b.update(package, "done")).code == "0"
     await served.settle()
     assert await b.count() == 0
 
 
 async def test_what_was_confirmed_can_be_fetched_again_and_stays_confirmed(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    document = letter(A, B)
-    await a.send(document, sender=A)
+    _, b, package, document = await served.package()
+    await b.get(package)
     await served.settle()
-    (listed,) = await b.received() or []
-    await b.get(listed["docId"])
-    await served.settle()
-    assert (await b.update(listed["docId"], "done")).code == "0"
-    assert await b.get(listed["docId"]) == document
-    assert await b.download(listed["docId"]) == document
+    assert (await b.update(package, "done")).code == "0"
+    assert await b.get(package) == document
+    assert await b.download(package) == document
     await served.settle()
     assert await b.received() == []
-    assert (await b.update(listed["docId"], "fail")).code == "21"
+    assert (await b.update(package, "fail")).code == "21"
     events = await served.hub.column("SELECT kind FROM event WHERE kind = 'delivery_replayed'")
     assert len(events) == 2
 
 
 async def test_statuses_travel_back_as_packages_of_their_own(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    await a.send(letter(A, B), sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
-    await b.get(listed["docId"])
-    await b.update(listed["docId"], "done")
+    a, b, package, _ = await served.package()
+    await b.get(package)
+    await b.update(package, "done")
     said = status(B, "03", about=(A, 1))
     assert (await b.send(said, sender=B, kind="status")).code == "0"
     await served.settle()
@@ -123,43 +97,31 @@ async def test_statuses_travel_back_as_packages_of_their_own(served: Served) -> 
 
 
 async def test_a_package_that_cannot_be_read_is_refused_for_good(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    await a.send(letter(A, B), sender=A)
+    a, b, package, _ = await served.package()
+    await b.get(package)
     await served.settle()
-    (listed,) = await b.received() or []
-    await b.get(listed["docId"])
-    await served.settle()
-    assert (await b.update(listed["docId"], "fail", description="khong mo duoc")).code == "0"
+    assert (await b.update(package, "fail", description="khong mo duoc")).code == "0"
     await served.settle()
     assert await b.received() == []
-    assert (await b.update(listed["docId"], "fail")).code == "0"
-    assert (await b.update(listed["docId"], "done")).code == "21"
+    assert (await b.update(package, "fail")).code == "0"
+    assert (await b.update(package, "done")).code == "21"
     sent = (await a.call("getSentEdocList", {"messagetype": "edoc"})).json["data"]
     assert [row["receiveStatus"] for row in sent] == ["fail"]
 
 
 async def test_what_was_not_fetched_cannot_be_answered(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
-    await a.send(letter(A, B), sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
+    _, b, package, _ = await served.package()
     for state in ("done", "fail", "processing"):
-        assert (await b.update(listed["docId"], state)).code == "21"
+        assert (await b.update(package, state)).code == "21"
     assert len(await b.received() or []) == 1
 
 
 async def test_the_packages_of_others_are_unknown(served: Served) -> None:
-    _, a = await served.connect("DMS A", A)
-    _, b = await served.connect("DMS B", B)
+    _, _, package, _ = await served.package()
     _, c = await served.connect("DMS C", C)
-    await a.send(letter(A, B), sender=A)
-    await served.settle()
-    (listed,) = await b.received() or []
-    assert (await c.call("getEdoc", {"docId": listed["docId"]}, body=b"{}")).code == "10"
-    assert (await c.update(listed["docId"], "done")).code == "10"
-    refused = await c.call("downloadEdoc", {"docId": listed["docId"]}, method="GET")
+    assert (await c.call("getEdoc", {"docId": package}, body=b"{}")).code == "10"
+    assert (await c.update(package, "done")).code == "10"
+    refused = await c.call("downloadEdoc", {"docId": package}, method="GET")
     assert refused.status >= 400
     assert refused.body == b""
     assert refused.headers["xroadvnpt-errorcode"] == "10"
