@@ -182,6 +182,7 @@ def below_authority(pdf: bytes) -> Place:
     raise DocumentRefused("no line of authority on any page", code="anchor_not_found")
 
 
+@fonts.drawing
 def draw(appearance: Appearance) -> bytes:
     """The appearance as a one-page PDF of exactly the place's size, fonts embedded."""
     fonts.register()

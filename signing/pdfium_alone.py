@@ -8,23 +8,8 @@ in the library. Working processes have one thread and never wait.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from signing.alone import Alone
 
-_LOCK: Final = threading.RLock()
-
-
-def alone(function: Callable[P, R]) -> Callable[P, R]:
-    """Let one thread at a time into this and all functions so marked; a thread may nest them."""
-
-    @wraps(function)
-    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _LOCK:
-            return function(*args, **kwargs)
-
-    return locked
+alone: Final = Alone()

@@ -60,6 +60,7 @@ _MARK: Final = {Severity.ERROR: "Lỗi", Severity.WARNING: "Cảnh báo", Severi
 _RULE: Final = Color(0.75, 0.75, 0.75)
 
 
+@fonts.drawing
 def print_report(
     report: FileReport, *, source: Path | None, at: datetime, hub: str = "", show_personal: bool = False
 ) -> bytes:

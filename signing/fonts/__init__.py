@@ -4,6 +4,9 @@ letter.
 Times New Roman, which [NĐ 30/2020] prescribes, is not free; these four files (OFL-1.1, `OFL.txt`, digests
 in `SHA256SUMS.txt`) lay text out identically. Fonts are subset and embedded by reportlab; a text that needs
 a glyph which the font lacks is an error, never a box on an official document.
+
+reportlab's faces are of the process and hold the state of the subset that is being made: two threads that
+draw at once mix their glyphs up, or fail. Whoever draws does so in a function marked as `drawing`.
 """
 
 from __future__ import annotations
@@ -11,11 +14,15 @@ from __future__ import annotations
 import functools
 import unicodedata
 from pathlib import Path
+from typing import Final
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
+from signing.alone import Alone
 from signing.errors import DocumentRefused
+
+drawing: Final = Alone()
 
 REGULAR, BOLD, ITALIC, BOLD_ITALIC = (
     "LiberationSerif",
