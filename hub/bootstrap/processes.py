@@ -6,6 +6,9 @@ yet outlives the child that dies. A child that ends by itself is started again, 
 while it keeps dying, and takes back the leases of its earlier life. Between parent and child stands a socket
 pair: the child says on it that it serves; its end tells the child that the parent is gone.
 
+A hang-up (SIGHUP) renews certificates in all children where TLS is served, and ends all where it is not.
+`/metrics` of any child tells about all of them (`hub.observability.siblings`).
+
 If the parent dies, the children stop as if told to. If a child dies, its calls are cut, what it had leased is
 taken back by its next life, and what it had answered for is committed. [design section 3]
 """
@@ -15,13 +18,15 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import structlog
@@ -29,7 +34,10 @@ import structlog
 from hub.bootstrap.blobs import open_blobs
 from hub.bootstrap.database import open_database, prepare_home
 from hub.bootstrap.entrance import tls_of
+from hub.bootstrap.node import Hub
 from hub.config import Settings
+from hub.observability.siblings import Place, Siblings
+from hub.web.keys import SERVICES
 from hub.web.server import PortTaken
 
 log = structlog.get_logger(__name__)
@@ -77,13 +85,27 @@ async def serve_processes(
             blobs.close()
         listening = stack.enter_context(_listen(settings.http_host, settings.http_port))
         url = settings.public_url or _url_of(listening, settings)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="lienthong-")))
         children = Children(
+            folder=folder,
             count=settings.processes,
             listening=listening,
             environment=_environment(settings, dsn, config),
             on_ready=lambda: on_ready(url),
         )
+        hang_up = stop.set if tls_of(settings) is None else children.hang_up
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
         await children.run(stop)
+
+
+@asynccontextmanager
+async def beside_others(hub: Hub, place: Place) -> AsyncIterator[None]:
+    """Let a child tell its metrics to the others, and those of all to whoever asks it."""
+    metrics = hub.app[SERVICES].metrics
+    siblings = Siblings(metrics, place)
+    metrics.all_processes = siblings.gather
+    async with siblings.told():
+        yield
 
 
 class Children:
@@ -92,17 +114,26 @@ class Children:
     def __init__(
         self,
         *,
+        folder: Path,
         count: int,
         listening: socket.socket,
         environment: Callable[[int], Mapping[str, str]],
         on_ready: Callable[[], None],
     ) -> None:
+        self._folder = folder
         self._count = count
+        self._serving: dict[int, asyncio.subprocess.Process] = {}
         self._listening = listening
         self._environment = environment
         self._on_ready = on_ready
         self._ready: set[int] = set()
         self._told = False
+
+    def hang_up(self) -> None:
+        """Pass a hang-up on to the children that serve: one that is starting reads what there is by itself."""
+        for process in self._serving.values():
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGHUP)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set and all have ended."""
@@ -136,6 +167,7 @@ class Children:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", CHILD_MODULE),
                     *(str(self._listening.fileno()), str(theirs.fileno())),
+                    *(str(self._folder), str(place), str(self._count)),
                     pass_fds=(self._listening.fileno(), theirs.fileno()),
                     env=dict(self._environment(place)),
                 )
@@ -145,19 +177,21 @@ class Children:
                     ended = group.create_task(process.wait())
                     others = (
                         group.create_task(stop.wait()),
-                        group.create_task(self._hear(ours, place)),
+                        group.create_task(self._hear(ours, place, process)),
                     )
                     await asyncio.wait((ended, others[0]), return_when=asyncio.FIRST_COMPLETED)
                     for task in (ended, *others):
                         task.cancel()
             finally:
                 await _end(process)
+                self._serving.pop(place, None)
         return process.returncode or 0
 
-    async def _hear(self, control: socket.socket, place: int) -> None:
+    async def _hear(self, control: socket.socket, place: int, process: asyncio.subprocess.Process) -> None:
         with suppress(OSError):
             if await asyncio.get_running_loop().sock_recv(control, 1) == READY:
                 log.info("process_ready", place=place)
+                self._serving[place] = process
                 self._ready.add(place)
                 if len(self._ready) == self._count and not self._told:
                     self._told = True

@@ -59,7 +59,8 @@ def serve(
 async def _serve(settings: Settings, config: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # A hang-up ends the node in order; where TLS is served, it renews the certificates instead.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     if settings.failpoint is not None:
         log.warning("failpoint_armed", failpoint=settings.failpoint)

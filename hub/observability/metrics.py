@@ -7,6 +7,7 @@ file name. Counters tell what happened in this process; gauges of what lies in t
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from prometheus_client import (
@@ -33,6 +34,7 @@ class Metrics:
     def __init__(self, *, version: str) -> None:
         """Register everything, so that a metric without events reads 0 and is not absent."""
         self.registry = registry = CollectorRegistry()
+        self.all_processes: Callable[[], Awaitable[bytes]] | None = None
         # Labels have few values by design: these stay small.
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._request_seconds: dict[str, Histogram] = {}
@@ -114,5 +116,9 @@ class Metrics:
         child.observe(seconds)
 
     def render(self) -> bytes:
-        """Return everything in Prometheus' text form (`CONTENT_TYPE`)."""
+        """Return everything of this process in Prometheus' text form (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
+
+    async def tell(self) -> bytes:
+        """Return everything of all processes behind this address; where there is one, of this one."""
+        return self.render() if self.all_processes is None else await self.all_processes()

@@ -51,10 +51,10 @@ def _agency(agency: Agency) -> AgencyOut:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Return this process's metrics in Prometheus' text form."""
+    """Return the metrics of all processes behind this address in Prometheus' text form."""
     services = request.app[SERVICES]
     await services.health.look()
-    return web.Response(body=services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=await services.metrics.tell(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def alive(_request: web.Request) -> web.Response:

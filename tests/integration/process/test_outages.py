@@ -12,16 +12,15 @@ import signal
 
 import pytest
 
-from tests.integration.process.kit import SENDERS, Letters
+from tests.integration.process.kit import Letters
 from tests.integration.process.traffic import (
-    MESSAGES,
     SETTINGS,
     Books,
     Traffic,
     free_port,
-    shares,
-    tell,
+    in_traffic,
     the_books_balance,
+    told_if_it_fails,
 )
 from tests.support.process import Home
 from tests.support.rabbit import SERVER, Rabbit
@@ -50,16 +49,9 @@ async def test_a_broker_that_is_stopped_and_wiped_under_load_costs_nothing(
             rabbit.node.launch()
             await asyncio.to_thread(rabbit.node.wait)
 
-        try:
-            async with asyncio.timeout(120), asyncio.TaskGroup() as group:
-                group.create_task(trouble(), name="trouble")
-                for role, messages in zip(SENDERS, shares(letters), strict=True):
-                    group.create_task(traffic.send_all(role, messages), name=role.key)
-                group.create_task(traffic.receive_until(MESSAGES), name="recipient")
+        with told_if_it_fails(home):
+            await in_traffic(traffic, letters, trouble())
             await the_books_balance(home, books, hub)
-        except BaseException:
-            tell(home)
-            raise
 
 
 @pytest.mark.timeout(240)
@@ -77,14 +69,6 @@ async def test_a_database_that_is_restarted_twice_under_load_costs_nothing(
                 assert postmaster is not None
                 os.kill(postmaster, signal.SIGINT)  # as `pg_ctl restart -m fast` does
 
-        try:
-            # Less than a lease of a worker: none may have to run out.
-            async with asyncio.timeout(55), asyncio.TaskGroup() as group:
-                group.create_task(trouble(), name="trouble")
-                for role, messages in zip(SENDERS, shares(letters), strict=True):
-                    group.create_task(traffic.send_all(role, messages), name=role.key)
-                group.create_task(traffic.receive_until(MESSAGES), name="recipient")
+        with told_if_it_fails(home):
+            await in_traffic(traffic, letters, trouble())
             await the_books_balance(home, books, hub)
-        except BaseException:
-            tell(home)
-            raise

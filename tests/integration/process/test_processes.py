@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
 
 import aiohttp
+import orjson
 import pytest
 
-from tests.integration.process.kit import SENDERS, Letters
+from tests.integration.process.kit import Letters
 from tests.integration.process.traffic import (
-    MESSAGES,
     SETTINGS,
     Books,
     Traffic,
     free_port,
-    shares,
-    tell,
+    in_traffic,
     the_books_balance,
+    told_if_it_fails,
 )
 from tests.support.process import Home, Hub, until
 
@@ -39,27 +38,22 @@ async def test_processes_that_are_killed_under_load_cost_nothing_and_come_back(
                 await traffic.after_answers(answers)
                 os.kill(processes(hub)[place], signal.SIGKILL)
 
-        try:
-            async with asyncio.timeout(150), asyncio.TaskGroup() as group:
-                group.create_task(trouble(), name="trouble")
-                for role, messages in zip(SENDERS, shares(letters), strict=True):
-                    group.create_task(traffic.send_all(role, messages), name=role.key)
-                group.create_task(traffic.receive_until(MESSAGES), name="recipient")
+        with told_if_it_fails(home):
+            await in_traffic(traffic, letters, trouble())
             await the_books_balance(home, books, hub)
-            await both_run(hub)
-        except BaseException:
-            tell(home)
-            raise
+            await both_serve(hub)
+            assert len(hub.program.events("process_ended")) >= 2
 
 
-async def both_run(hub: Hub) -> None:
-    """Wait until the place of each that was killed is taken."""
+async def both_serve(hub: Hub) -> None:
+    """Wait until the newest process at each place serves."""
 
     async def look() -> bool | None:
-        ready = hub.program.events("process_ready")
-        return len(ready) == len(hub.program.events("process_started")) > 2 or None
+        lines = (line for line in hub.program.text.splitlines() if line.startswith("{"))
+        last = {e["place"]: e["event"] for e in map(orjson.loads, lines) if "place" in e}
+        return [last.get(place) for place in (1, 2)] == ["process_ready"] * 2 or None
 
-    await until(look, within_s=60, what="both processes again")
+    await until(look, within_s=120, what="both processes")
 
 
 @pytest.mark.timeout(120)
@@ -98,3 +92,24 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.timeout(120)
+async def test_metrics_tell_about_all_processes_whichever_is_asked(home: Home) -> None:
+    async with home.serve(env=TWO) as hub, aiohttp.ClientSession() as session:
+        await both_serve(hub)
+        for _ in range(4):
+            async with session.get(f"{hub.url}/metrics", headers={"Connection": "close"}) as response:
+                text = await response.text()
+            for process in ("1", "2"):
+                assert f'lienthong_process_up{{process="{process}"}} 1.0' in text
+                assert f'lienthong_build_info{{process="{process}",version=' in text
+
+
+@pytest.mark.timeout(120)
+async def test_a_hang_up_without_tls_ends_the_node_in_order(home: Home) -> None:
+    async with home.serve(env=TWO) as hub:
+        pids = processes(hub)
+        hub.program.send(signal.SIGHUP)
+        assert await hub.program.ended() == 0
+        assert not [pid for pid in pids if alive(pid)]

@@ -10,16 +10,16 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.integration.process.kit import SENDERS, Letters
+from tests.integration.process.kit import Letters
 from tests.integration.process.traffic import (
     MESSAGES,
     SETTINGS,
     Books,
     Traffic,
     free_port,
-    shares,
-    tell,
+    in_traffic,
     the_books_balance,
+    told_if_it_fails,
 )
 from tests.support.process import Home, Hub
 
@@ -46,7 +46,7 @@ async def kill_at_random(
     return hub
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", [13])
 async def test_what_was_acknowledged_between_kills_is_confirmed_exactly_once(
     home: Home, letters: Letters, seed: int
@@ -55,15 +55,8 @@ async def test_what_was_acknowledged_between_kills_is_confirmed_exactly_once(
     async with AsyncExitStack() as lives:
         hub = await lives.enter_async_context(home.serve(port=port, env=SETTINGS))
         traffic = Traffic(home, hub, books)
-        lives.callback(tell, home)
-        # Less than the lease of a worker: what a kill interrupts must not wait for a lease to run out.
-        async with asyncio.timeout(55), asyncio.TaskGroup() as group:
-            killing = group.create_task(
-                kill_at_random(home, traffic, random.Random(seed), port=port, lives=lives), name="killer"
-            )
-            for role, messages in zip(SENDERS, shares(letters), strict=True):
-                group.create_task(traffic.send_all(role, messages), name=role.key)
-            group.create_task(traffic.receive_until(MESSAGES), name="recipient")
-        last = killing.result()
-        await the_books_balance(home, books, last)
-        assert await last.stopped() == 0
+        with told_if_it_fails(home):
+            killing = kill_at_random(home, traffic, random.Random(seed), port=port, lives=lives)
+            last = await in_traffic(traffic, letters, killing)
+            await the_books_balance(home, books, last)
+            assert await last.stopped() == 0

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import socket
 from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 
@@ -18,10 +20,16 @@ from hub.config import load_settings
 from tests.integration.process.kit import RECIPIENT, SENDERS, Letters
 from tests.support.process import Home, Hub, until
 
+T = TypeVar("T")
+
 MESSAGES: Final = 50
 PAUSE_S: Final = 0.1
 LEASE_S: Final = 2
+# A limit for what never ends, not for what takes long: a machine may be busy with much else.
+TRAFFIC_S: Final = 200
 SETTINGS: Final = {
+    # Whatever is interrupted must come back without waiting for its worker's lease to run out.
+    "LIENTHONG_LEASES__WORKER_S": "3600",
     "LIENTHONG_LEASES__RECIPIENT_S": str(LEASE_S),
     "LIENTHONG_LEASES__RECIPIENT_MIN_S": "1",
 }
@@ -123,10 +131,25 @@ def shares(letters: Letters) -> list[list[bytes]]:
     return [[letters.new(role) for _ in range(MESSAGES // 4 + (n < 2))] for n, role in enumerate(SENDERS)]
 
 
-def tell(home: Home) -> None:
-    """Show what the hubs have said, for a test that fails."""
-    for output in sorted(home.path.parent.glob("program-*.log")):
-        print(output.read_text(encoding="utf-8"))
+async def in_traffic(traffic: Traffic, letters: Letters, trouble: Coroutine[None, None, T]) -> T:
+    """Let all send and receive until everything is confirmed, with trouble in between; return its result."""
+    async with asyncio.timeout(TRAFFIC_S), asyncio.TaskGroup() as group:
+        made = group.create_task(trouble, name="trouble")
+        for role, messages in zip(SENDERS, shares(letters), strict=True):
+            group.create_task(traffic.send_all(role, messages), name=role.key)
+        group.create_task(traffic.receive_until(MESSAGES), name="recipient")
+    return made.result()
+
+
+@contextmanager
+def told_if_it_fails(home: Home) -> Iterator[None]:
+    """Show what the hubs have said when the block fails."""
+    try:
+        yield
+    except BaseException:
+        for output in sorted(home.path.parent.glob("program-*.log")):
+            print(output.read_text(encoding="utf-8"))
+        raise
 
 
 async def the_books_agree(home: Home, books: Books) -> None:
