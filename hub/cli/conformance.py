@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -109,10 +110,7 @@ async def _trial(settings: Settings, on_trial: OnTrial, hub: str, listen: int, m
     tape = Tape(cut_for=sandbox.of(Behaviour.SLOW).code, dialect=on_trial.dialect)
     begun = datetime.now(UTC)
     async with recording(hub, tape, port=listen) as url:
-        print(f"Trỏ phần mềm “{on_trial.system}” tới / point the system at: {url}")
-        print(f"Giao diện / interface: {API_TITLES[on_trial.dialect.api]}")
-        for number, each in enumerate(scenarios_of(on_trial.dialect.api), 1):
-            print(f"{number:>2}. {each.title}: {each.how}")
+        _say_what_to_do(on_trial, url)
         results = await until_judged(tape, sandbox, minutes)
     return Sheet(
         system=on_trial.system,
@@ -123,6 +121,19 @@ async def _trial(settings: Settings, on_trial: OnTrial, hub: str, listen: int, m
         results=results,
         others=others(tape, on_trial.names),
     )
+
+
+def _say_what_to_do(on_trial: OnTrial, url: str) -> None:
+    # Not where the sheet goes: that may be read by a program.
+    lines = [
+        f"Trỏ phần mềm “{on_trial.system}” tới / point the system at: {url}",
+        f"Giao diện / interface: {API_TITLES[on_trial.dialect.api]}",
+        *(
+            f"{n:>2}. {each.title}: {each.how}"
+            for n, each in enumerate(scenarios_of(on_trial.dialect.api), 1)
+        ),
+    ]
+    print("\n".join(lines), file=sys.stderr)
 
 
 def others(tape: Tape, names: AbstractSet[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet
 from adapters.conformance.scenarios import judge
 from adapters.conformance.vxp import VXP
 from hub.bootstrap.sandbox import register_sandbox
+from hub.cli.conformance import OnTrial, _trial
 from hub.cli.conformance_self import rehearsal
 from hub.config import load_settings
 from hub.services.registry_errors import RegistryError
@@ -49,6 +50,19 @@ def test_a_system_that_is_not_registered_is_said_before_anything_is_recorded() -
     assert done.code == 1
     assert "[system_unknown]" in done.err
     assert "Traceback" not in done.err
+
+
+async def test_what_is_to_be_done_is_said_apart_from_the_sheet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(environment={}, home=tmp_path)
+    trial = OnTrial(system="QLVB", dialect=VXP, names=frozenset({UNIT}))
+    sheet = await _trial(settings, trial, "http://127.0.0.1:9", 0, 0)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "API trục quốc gia (VXP)" in said.err
+    assert all(result.scenario.how in said.err for result in sheet.results)
+    assert (len(sheet.results), sheet.passed) == (13, False)
 
 
 async def test_no_sandbox_in_production_unless_it_is_set(hub: HubUnderTest, tmp_path: Path) -> None:
