@@ -87,7 +87,14 @@ def verify_pdf(
 
     `file` is what was read of the same bytes already, if anything was.
     """
-    file = file or open_pdf(data)
+    with Sight(data, seconds=options.render_seconds) as sight:
+        return _verified(file or open_pdf(data), options, sight)
+
+
+def _verified(
+    file: PdfFile, options: VerifyOptions, sight: Sight
+) -> tuple[tuple[SignatureReport, ...], tuple[Finding, ...], bool]:
+    data = file.data
     notes: list[Finding] = []
     if file.encrypted and file.problem:
         notes.append(finding(Code.FILE_ENCRYPTED, Severity.WARNING))
@@ -100,14 +107,13 @@ def verify_pdf(
     digests = RangeDigests(data)
     store = read_store(file.reader)
     examined = [_isolated(s, _examine(file, s, digests, options, store)) for s in file.signatures]
-    with Sight(data, seconds=options.render_seconds) as sight:
-        revisions = RevisionJudge(file, options, sight)
-        for place, item in enumerate(examined):
-            later = [e.signature for e in examined[place + 1 :] if e.intact]
-            item.changes = _guarded(item, revisions.judge, item.signature, item.covers, later, item.judgement)
-        reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
-        if options.compare_pages:
-            reports = placed(sight.places, reports)
+    revisions = RevisionJudge(file, options, sight)
+    for place, item in enumerate(examined):
+        later = [e.signature for e in examined[place + 1 :] if e.intact]
+        item.changes = _guarded(item, revisions.judge, item.signature, item.covers, later, item.judgement)
+    reports = tuple(_report(number, examined, store, options) for number in range(len(examined)))
+    if options.compare_pages:
+        reports = placed(sight.places, reports)
     return reports, tuple(notes), bool(file.problem) and not file.encrypted and not examined
 
 

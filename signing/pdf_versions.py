@@ -33,10 +33,10 @@ class Versions:
         self._packed: list[frozenset[int]] = []
         for revision in range(self.total):
             table = reader.xrefs
-            named: set[Reference] = set(table.explicit_refs_in_revision(revision))
-            named |= set(table.refs_freed_in_revision(revision))
+            explicit: set[Reference] = table.explicit_refs_in_revision(revision)
+            named = explicit | set(table.refs_freed_in_revision(revision))
             freed = {int(n) for n in table.get_xref_data(revision).freed if n}
-            written = {r.idnum for r in table.explicit_refs_in_revision(revision)} - freed
+            written = {r.idnum for r in explicit} - freed
             written |= {r.idnum for r in named if table.get_historical_ref(r, revision) is not None}
             self._gone |= {(n, revision) for n in freed - written}
             self._touched.append(frozenset((r.idnum, r.generation) for r in named))
