@@ -7,7 +7,6 @@ entries are refused as a whole before anything in them is believed. Nested conta
 from __future__ import annotations
 
 import io
-import posixpath
 import re
 import struct
 import zipfile
@@ -75,7 +74,10 @@ def looks_like(data: bytes) -> FileFormat:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-            mimetype = archive.read("mimetype")[:100] if "mimetype" in names else b""
+            mimetype = b""
+            if "mimetype" in names:
+                with archive.open("mimetype") as entry:
+                    mimetype = entry.read(100)  # the entry may be a bomb
     except BROKEN_ZIP:
         return FileFormat.UNKNOWN
     known = MIMETYPES.get(mimetype.removeprefix(b"\xef\xbb\xbf").strip())
@@ -113,12 +115,20 @@ def _check_names(names: list[str]) -> None:
     if len(names) > MAX_ENTRIES:
         detail = f"{len(names)} entries"
         raise InputRefused(finding(Code.LIMIT_EXCEEDED, Severity.ERROR, detail=detail))
-    twice = next((n for n in names if names.count(n) > 1), None)
+    plain = [n.rstrip("/") for n in names]
+    twice = next((n for n in plain if plain.count(n) > 1), None)
     if twice is not None:
         raise InputRefused(finding(Code.CONTAINER_DUPLICATE_NAME, Severity.ERROR, detail=twice))
     for name in names:
-        parts = posixpath.normpath(name).split("/")
-        if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        # Not the normal form: "META-INF/../a" is "a" for who unpacks it, and no data file for who does not.
+        parts = name.split("/")
+        if (
+            name.startswith("/")
+            or {"..", "."} & set(parts)
+            or "" in parts[:-1]
+            or "\\" in name
+            or "\0" in name
+        ):
             raise InputRefused(finding(Code.CONTAINER_UNSAFE_NAME, Severity.ERROR, detail=name[:80]))
 
 

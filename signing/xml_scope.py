@@ -16,6 +16,9 @@ from signing.xades import NAMESPACES
 from signing.xml_parse import ID_ATTRIBUTES
 from signing.xmldsig import Core, Outcome, Reference, ds
 
+_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
+_LOCATIONS = frozenset({f"{_INSTANCE}schemaLocation", f"{_INSTANCE}noNamespaceSchemaLocation"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -32,9 +35,13 @@ def judge_scope(core: Core, root: etree._Element) -> Scope:
     parts = tuple(_label(r) for r in data)
     if any(is_filtered(r, core) for r in data):
         return Scope(covers=Coverage.UNCLEAR, parts=parts, missing="XPath")
+    covered = {r.element for r in data if r.element is not None}
     if any(_takes_in(r, root) for r in data):
-        return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
-    missing = _uncovered(core, root, data)
+        # What the signature's own element holds is left out of what it signs.
+        loose = _loose_object(core.signature, covered)
+        whole = Coverage.WHOLE_FILE if loose is None else Coverage.PARTIAL
+        return Scope(covers=whole, parts=parts, missing=loose)
+    missing = _uncovered(core, root, data, covered)
     if missing is None:
         return Scope(covers=Coverage.WHOLE_FILE, parts=parts)
     return Scope(covers=Coverage.PARTIAL, parts=parts, missing=missing)
@@ -57,20 +64,35 @@ def _label(reference: Reference) -> str:
 def _takes_in(reference: Reference, root: etree._Element) -> bool:
     if reference.outcome not in {Outcome.GOOD, Outcome.CHANGED}:
         return False
-    whole = reference.whole_document or reference.element is root
+    whole = reference.whole_document or (reference.element is root and not _has_instructions_around(root))
     return whole and all(e.tag == ds("Signature") for e in reference.without)
 
 
-def _uncovered(core: Core, root: etree._Element, data: list[Reference]) -> str | None:
+def _has_instructions_around(root: etree._Element) -> bool:
+    """Whether processing instructions stand beside the root: a style sheet there decides what is seen."""
+    around = (*root.itersiblings(preceding=True), *root.itersiblings())
+    return any(isinstance(e, etree._ProcessingInstruction) for e in around)  # noqa: SLF001
+
+
+def _uncovered(
+    core: Core, root: etree._Element, data: list[Reference], covered: set[etree._Element]
+) -> str | None:
     """The first thing in the document that is neither signed nor part of a signature."""
-    covered = {r.element for r in data if r.element is not None}
-    if root is core.signature:
-        objects = [o for o in root.findall(ds("Object")) if not _holds_properties(o)]
-        if not objects and not any(r.element is not None or r.external for r in data):
-            return "ds:Object"
-        loose = next((o for o in objects if not _object_covered(o, covered)), None)
-        return f"ds:Object {loose.get('Id', '')}".strip() if loose is not None else None
-    return _loose_part(root, covered)
+    if root is not core.signature:
+        if _has_instructions_around(root):
+            return "<?…?>"
+        return _loose_part(root, covered, is_root=True) or _loose_object(core.signature, covered)
+    objects = [o for o in root.findall(ds("Object")) if not _holds_properties(o)]
+    if not objects and not any(r.element is not None or r.external for r in data):
+        return "ds:Object"
+    return _loose_object(root, covered)
+
+
+def _loose_object(signature: etree._Element, covered: set[etree._Element]) -> str | None:
+    """The first data object in a signature that is not signed: a place for what was signed elsewhere."""
+    objects = [o for o in signature.findall(ds("Object")) if not _holds_properties(o)]
+    loose = next((o for o in objects if not _object_covered(o, covered)), None)
+    return f"ds:Object {loose.get('Id', '')}".strip() if loose is not None else None
 
 
 def _holds_properties(holder: etree._Element) -> bool:
@@ -89,18 +111,19 @@ def _object_covered(holder: etree._Element, covered: set[etree._Element]) -> boo
     return bool(children) and not text.strip() and all(c in covered for c in children)
 
 
-def _loose_part(root: etree._Element, covered: set[etree._Element]) -> str | None:
-    """A wrapper that says nothing by itself may stay unsigned; anything else may not."""
+def _loose_part(root: etree._Element, covered: set[etree._Element], *, is_root: bool = False) -> str | None:
+    """The root, and what holds nothing but signatures, may stay unsigned if they say nothing by themselves.
+
+    Further down a wrapper is a statement: what is signed as an order is not signed as a cancelled one.
+    """
     if root in covered or root.tag == ds("Signature"):
         return None
     children = [c for c in root if isinstance(c.tag, str)]
     text = (root.text or "") + "".join(c.tail or "" for c in root)
-    attributes = [
-        a
-        for a in root.attrib
-        if a not in ID_ATTRIBUTES and not a.startswith("{http://www.w3.org/2001/XMLSchema-instance}")
-    ]
+    attributes = [a for a in root.attrib if a not in ID_ATTRIBUTES and a not in _LOCATIONS]
     if text.strip() or attributes or not children:
+        return etree.QName(root).localname
+    if not is_root and any(c in covered for c in children):
         return etree.QName(root).localname
     for child in children:
         missing = _loose_part(child, covered) if child not in covered else None
