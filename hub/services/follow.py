@@ -197,10 +197,11 @@ class FollowService:
         return EventsAfter(events=tuple(found), following=following, more=following < head)
 
     async def _visible(self, query: Transaction, caller: Caller, document_id: UUID) -> Followed:
+        # Deliveries first: what has been decided about them stands in the document by the time it is read.
+        deliveries = await query.deliveries.of_document(document_id)
         document = await query.documents.get(document_id)
         if document is None:
             raise Refusal("document_unknown")
-        deliveries = await query.deliveries.of_document(document_id)
         by_sender = document.system_id == caller.system_id
         if not by_sender:
             deliveries = tuple(d for d in deliveries if d.system_id == caller.system_id and _may_know(d))

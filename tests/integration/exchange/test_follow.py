@@ -10,6 +10,8 @@ import orjson
 import pytest
 
 from hub.services.follow import FollowService, Reach
+from hub.storage.deliveries import PgDeliveries
+from hub.storage.documents import PgDocuments
 from hub.storage.unit_of_work import PgUnitOfWork
 from tests.support.hub import FAILED, UNKNOWN, A, B, C, HubUnderTest, Peer, at_once
 from tests.support.messages import letter, status
@@ -239,3 +241,23 @@ async def test_what_concerns_nobody_else_does_not_exist_for_them(
 async def _delivery(hub: HubUnderTest, unit: str) -> str:
     (found,) = await hub.column("SELECT id::text FROM delivery WHERE unit_id = $1", unit)
     return str(found)
+
+
+@pytest.mark.parametrize("repository", [PgDocuments, PgDeliveries], ids=["document", "deliveries"])
+async def test_a_document_is_never_shown_older_than_what_became_of_it(
+    hub: HubUnderTest, a: Peer, b: Peer, monkeypatch: pytest.MonkeyPatch, repository: type
+) -> None:
+    sent = await a.accepted(letter(A, B))
+    name = "get" if repository is PgDocuments else "of_document"
+    read = getattr(repository, name)
+
+    async def read_and_then_verified(self: object, document_id: UUID) -> object:
+        found = await read(self, document_id)
+        monkeypatch.setattr(repository, name, read)
+        await hub.settle()
+        return found
+
+    monkeypatch.setattr(repository, name, read_and_then_verified)
+    shown = (await a.call("GET", f"/api/v1/documents/{sent.document_id}")).json
+    decided = shown["deliveries"][0]["state"] != "awaiting_verification"
+    assert shown["indication"] is not None or not decided
