@@ -10,6 +10,8 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from adapters.conformance.bkav import BKAV
+from adapters.conformance.facts import Dialect
 from adapters.conformance.scenarios import judge
 from adapters.conformance.vxp import VXP
 from hub.bootstrap.sandbox import register_sandbox
@@ -20,7 +22,7 @@ from hub.services.registry_errors import RegistryError
 from hub.storage.seal_keys import FileSealer
 from tests.support.hub import HubUnderTest, agency
 from tests.support.process import lienthong, new_folder
-from tests.support.vxp_trial import UNIT, vxp_trial
+from tests.support.trials import UNIT, trial
 
 
 @pytest.mark.slow
@@ -35,13 +37,18 @@ async def test_a_simulated_system_passes_every_scenario_and_gets_a_signed_sheet(
 
 
 @pytest.mark.slow
-async def test_a_client_of_the_national_api_passes_every_scenario_that_it_can_show(tmp_path: Path) -> None:
-    async with vxp_trial(tmp_path) as trial:
-        await asyncio.wait_for(trial.go_through(), 240)
-        results = judge(trial.tape.exchanges, trial.sandbox, VXP)
+@pytest.mark.parametrize(
+    ("dialect", "adapter", "scenarios"), [(VXP, "vxp", 13), (BKAV, "bkav", 12)], ids=["vxp", "bkav"]
+)
+async def test_a_client_of_another_interface_passes_every_scenario_that_it_can_show(
+    tmp_path: Path, dialect: Dialect, adapter: str, scenarios: int
+) -> None:
+    async with trial(tmp_path, dialect, adapter) as under_way:
+        await asyncio.wait_for(under_way.go_through(), 240)
+        results = judge(under_way.tape.exchanges, under_way.sandbox, dialect)
         assert [result.scenario.code for result in results if not result.passed] == []
-        assert len(results) == 13
-        assert VXP.callers(trial.tape.exchanges) == {UNIT}
+        assert len(results) == scenarios
+        assert dialect.callers(under_way.tape.exchanges) == {UNIT}
 
 
 def test_a_system_that_is_not_registered_is_said_before_anything_is_recorded() -> None:
@@ -56,8 +63,8 @@ async def test_what_is_to_be_done_is_said_apart_from_the_sheet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = load_settings(environment={}, home=tmp_path)
-    trial = OnTrial(system="QLVB", dialect=VXP, names=frozenset({UNIT}))
-    sheet = await _trial(settings, trial, "http://127.0.0.1:9", 0, 0)
+    on_trial = OnTrial(system="QLVB", dialect=VXP, names=frozenset({UNIT}))
+    sheet = await _trial(settings, on_trial, "http://127.0.0.1:9", 0, 0)
     said = capsys.readouterr()
     assert said.out == ""
     assert "API trục quốc gia (VXP)" in said.err
