@@ -132,6 +132,17 @@ class AmqpBroker:
         except TopologyConflict as error:
             raise BrokerUnavailable(str(error)) from error
 
+    async def drop(self, topic: str) -> None:
+        """Delete the queue of a topic; raises BrokerUnavailable.
+
+        A node that still works on it declares it again; when all have stopped, it is gone.
+        """
+        async with failures_of("dropping"), asyncio.timeout(PUBLISH_TIMEOUT_S):
+            connection = await self._publishing.connection()
+            async with connection.channel() as channel:
+                await channel.queue_delete(self._plan.queue(topic).name)
+        self._declared.discard(topic)
+
     async def consume(self, topic: str, handler: HintHandler, *, concurrency: int) -> None:
         """Feed hints of a topic to `handler`, at most `concurrency` at once, until cancelled."""
 

@@ -77,6 +77,10 @@ class InProcessBroker:
         """Return 0: no hints are held here."""
         return 0
 
+    async def drop(self, topic: str) -> None:
+        """Forget the bell of a topic."""
+        self._bells.pop(topic, None)
+
     async def watch_dead_letters(self, make_due: HintHandler) -> None:  # noqa: ARG002 (of the port)
         """Wait until cancelled: no hint is ever given back here."""
         await asyncio.Event().wait()

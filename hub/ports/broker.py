@@ -36,6 +36,12 @@ class Broker(Protocol):
         As long as some do, rows that nobody has taken are not forgotten but queued.
         """
 
+    async def drop(self, topic: str) -> None:
+        """Forget a topic that nobody works on any more, with the hints it holds; raises BrokerUnavailable.
+
+        A hint published later makes it anew.
+        """
+
     async def watch_dead_letters(self, make_due: HintHandler) -> None:
         """Alert about hints that were given back too often and make their rows due, until cancelled."""
 

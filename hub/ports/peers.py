@@ -82,6 +82,9 @@ class PeerRepo(Protocol):
     async def pushed(self) -> tuple[UUID, ...]:
         """Return the systems that are pushed to, active ones only."""
 
+    async def not_pushed(self) -> tuple[UUID, ...]:
+        """Return the systems that are not pushed to now: they fetch, or are locked."""
+
     async def due(self, system_id: UUID, lane: str, limit: int) -> tuple[UUID, ...]:
         """Return a peer's tasks of a lane that are due, not leased, and not behind an open breaker."""
 

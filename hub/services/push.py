@@ -118,6 +118,11 @@ class PushService:
         async with self._uow.read() as query:
             return frozenset(await query.peers.pushed())
 
+    async def idle(self) -> frozenset[UUID]:
+        """Return the systems that are not pushed to now: whatever a broker holds for them is of no use."""
+        async with self._uow.read() as query:
+            return frozenset(await query.peers.not_pushed())
+
     async def announce(self) -> int:
         """Publish hints at due rows whose first hint is gone: a retry's time has come, a breaker closed.
 

@@ -29,6 +29,7 @@ KIND: Final = "deliver"
 _OPEN = "s.pushed AND s.state = 'active' AND (p.retry_at IS NULL OR p.retry_at <= hub_now())"
 _WAITING = "t.due_at <= hub_now() AND (t.lease_until IS NULL OR t.lease_until < hub_now())"
 PUSHED = "SELECT id FROM system WHERE pushed AND state = 'active' ORDER BY id"
+NOT_PUSHED = "SELECT id FROM system WHERE NOT (pushed AND state = 'active') ORDER BY id"
 DUE = f"""
 SELECT t.id FROM task t JOIN system s ON s.id = $1 LEFT JOIN peer p ON p.system_id = s.id
 WHERE t.kind = '{KIND}.' || $1::uuid AND t.lane = $2 AND {_WAITING} AND {_OPEN}
@@ -166,6 +167,10 @@ class PgPeers:
     async def pushed(self) -> tuple[UUID, ...]:
         """Return the active systems that are pushed to."""
         return tuple(row["id"] for row in await self._connection.fetch(PUSHED))
+
+    async def not_pushed(self) -> tuple[UUID, ...]:
+        """Return the systems that are not pushed to now."""
+        return tuple(row["id"] for row in await self._connection.fetch(NOT_PUSHED))
 
     async def due(self, system_id: UUID, lane: str, limit: int) -> tuple[UUID, ...]:
         """Return a peer's due rows of a lane."""

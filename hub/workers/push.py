@@ -5,7 +5,8 @@ gate gives them out: urgent first, but at least every fifth to the normal lane w
 
 Systems are looked at every second: one that comes to be pushed to gets its consumers, one that is not pushed
 to any more loses them, and what they were at is given back. In the same round due rows are announced whose
-first hint is gone.
+first hint is gone. Queues of systems that are not pushed to are deleted, at the start those of all: hints in
+them would wait for ever.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class PushLanes:
         self._push = push
         self._broker = broker
         self._places = places
+        self._dropped: set[UUID] = set()
 
     async def run(self) -> None:
         """Serve peers until cancelled; closes their exits at the end."""
@@ -112,6 +114,7 @@ class PushLanes:
                     await self._push.measure()
                 if rounds % STRAYS_EVERY == 0:
                     await self._push.find_strays()
+                    await self._drop_idle()
             except (DatabaseUnavailable, CommitUnknown, BrokerUnavailable) as error:
                 log.warning("loop_waits", loop="push", error=type(error).__name__)
             except Exception:
@@ -128,6 +131,14 @@ class PushLanes:
         for system_id in sorted(peers - serving.keys()):
             serving[system_id] = group.create_task(self._serve(system_id), name=f"push:{system_id}")
 
+    async def _drop_idle(self) -> None:
+        idle = await self._push.idle()
+        self._dropped &= idle  # one that was pushed to in between has queues again
+        for system_id in sorted(idle - self._dropped):
+            for lane in (URGENT, NORMAL):
+                await self._broker.drop(topic_of(system_id, lane))
+            self._dropped.add(system_id)
+
     async def _serve(self, system_id: UUID) -> None:
         gate = LaneGate(self._places)
         async with asyncio.TaskGroup() as group:
@@ -141,7 +152,12 @@ class PushLanes:
 
         while True:
             try:
-                await self._broker.consume(f"deliver.{system_id}.{lane}", work, concurrency=self._places)
+                await self._broker.consume(topic_of(system_id, lane), work, concurrency=self._places)
             except Exception:
                 log.exception("push_lane_failed", system_id=str(system_id), lane=lane)
                 await asyncio.sleep(AFTER_FAILURE_S)
+
+
+def topic_of(system_id: UUID, lane: str) -> str:
+    """Return the topic of a peer's lane."""
+    return f"deliver.{system_id}.{lane}"

@@ -121,6 +121,18 @@ class BrokerContract:
     def rows(self) -> Rows:
         return Rows()
 
+    async def test_a_topic_that_was_dropped_is_made_anew_by_its_next_hint(
+        self, broker: Broker, rows: Rows
+    ) -> None:
+        await broker.publish(rows.new())
+        await broker.drop(NORMAL)
+        assert await broker.waiting(NORMAL) == 0
+        await broker.drop(NORMAL)
+        hints = rows.new()
+        await broker.publish(hints)
+        async with consuming(broker, rows):
+            await rows.are_done(hints)
+
     async def test_a_published_hint_reaches_the_handler(self, broker: Broker, rows: Rows) -> None:
         async with consuming(broker, rows):
             await broker.publish(hints := rows.new())

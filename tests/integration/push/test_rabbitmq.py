@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from hub.broker.amqp import AmqpBroker
 from hub.observability.failpoints import Failpoints
@@ -74,3 +75,33 @@ async def test_hints_that_are_lost_with_the_broker_are_announced_again(
     async with running(hub, rabbit):
         await until(lambda: all_confirmed(hub), within_s=60, what="all confirmed")
     assert sorted(taken.delivery_id for taken in peer.taken) == sorted(each.delivery_id for each in sent)
+
+
+async def test_queues_of_systems_that_are_pushed_to_no_more_are_deleted(
+    hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer, rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.workers.push.STRAYS_EVERY", 1)
+    await send(hub, a)
+    system_id = b.caller.system_id
+    urgent, normal = (f"{rabbit.prefix}.deliver.{system_id}.{lane}" for lane in ("urgent", "normal"))
+
+    async def gone() -> bool | None:
+        return not (await exists(rabbit, urgent) or await exists(rabbit, normal)) or None
+
+    async with running(hub, rabbit):
+        await until(lambda: all_confirmed(hub), within_s=60, what="confirmed")
+        assert await exists(rabbit, urgent)
+        assert await exists(rabbit, normal)
+        await hub.pool.execute("UPDATE system SET adapter = 'rest-pull' WHERE id = $1", system_id)
+        await until(gone, within_s=60, what="no queue")
+
+
+async def exists(rabbit: Rabbit, queue: str) -> bool:
+    """Whether the broker has a queue of this name."""
+    channel = await rabbit.connection.channel()
+    try:
+        await channel.declare_queue(queue, passive=True)
+    except ChannelNotFoundEntity:
+        return False  # and the channel is closed by that
+    await channel.close()
+    return True
