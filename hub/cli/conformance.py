@@ -34,6 +34,7 @@ from hub.bootstrap import open_registry
 from hub.bootstrap.sandbox import refuse_in_production, sandbox_roles
 from hub.cli.options import ConfigOption, HomeOption, JsonOption
 from hub.cli.sandbox import HubOption, address
+from hub.cli.usage import Misuse
 from hub.config import Settings, load_settings
 from hub.domain import adapters
 from hub.domain.directory import Agency
@@ -73,11 +74,12 @@ def conformance(
 ) -> None:
     """Kiểm tra phần mềm của nhà cung cấp theo kịch bản, in phiếu có chữ ký của trục (conformance sheet)."""
     logging.configure(level="error", form="console")
+    if own == (system is not None):
+        raise Misuse("cần đúng một trong hai: --system, hoặc --self", "give either --system or --self")
     if own:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             raise typer.Exit(asyncio.run(_own(Path(folder), minutes, as_json=as_json)))
-    if system is None:
-        raise typer.BadParameter("--system hoặc --self")
+    assert system is not None
     settings = load_settings(config=config, home=home)
     refuse_in_production(settings)
     on_trial = asyncio.run(_looked_up(settings, system, api))

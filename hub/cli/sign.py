@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from hub.bootstrap import online_rules, open_rows
 from hub.cli.options import ConfigOption, HomeOption, JsonOption, at_work
+from hub.cli.usage import Misuse
 from hub.config import load_settings
 from hub.domain.times import rfc3339
 from hub.ports.signing_records import SigningRecord
@@ -119,7 +120,9 @@ def _digest(text: str | None) -> bytes | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
-        raise typer.BadParameter(f"{text} không phải SHA-256 (64 chữ số hệ 16; not a SHA-256)")
+        raise Misuse(
+            f"{text!r} không phải SHA-256 (64 chữ số hex)", f"{text!r} is no SHA-256 (64 hex digits)"
+        )
     return bytes.fromhex(text)
 
 
@@ -193,7 +196,7 @@ def sign_files(
     usual = {"now": _now(), "environment": os.environ, "out": sys.stdout, "err": sys.stderr}
     if asic is not None:
         if output is not None:
-            raise typer.BadParameter("--asic, --out")
+            raise Misuse("chỉ dùng một trong: --asic, --out", "give one of --asic, --out")
         raise typer.Exit(run_container(request, files, **usual))  # type: ignore[arg-type]
     if len(files) > 1 or as_json:
         raise typer.Exit(run_many(request, files, as_json=as_json, **usual))  # type: ignore[arg-type]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, TypeVar
 
 import typer
 
 from hub.bootstrap import online_rules
-from hub.cli.options import HomeOption
+from hub.cli.options import HomeOption, day_of
 from hub.config import load_settings
 from signing import trust_admin
 from signing.anchors import AnchorRule, Purpose
@@ -206,17 +206,10 @@ def _limits(
 ) -> Limits:
     return Limits(
         purposes=frozenset(purpose) if purpose else None,
-        since=_day(since),
-        until=_day(until),
-        sha1_until=_day(sha1_until),
+        since=day_of(since),
+        until=day_of(until),
+        sha1_until=day_of(sha1_until),
     )
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text is not None else None
-    except ValueError:
-        raise typer.BadParameter(f"{text} không phải ngày dạng YYYY-MM-DD (not a date)") from None
 
 
 def _print_line(shown: Shown, rule: AnchorRule | None) -> None:
