@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.services import shared_secrets
 from tests.integration.bkav.conftest import TOKEN, Client, Exchange
+from tests.integration.vxp.conftest import serve
 from tests.support.hub import B_NEW, B_SECOND, UNKNOWN, A, Answer, B, C
 from tests.support.messages import NOTATION, letter, number_of, status
 from tests.support.sdk import CRLF
@@ -258,3 +260,19 @@ async def test_too_many_calls_are_an_error_and_never_an_empty_list(exchange: Exc
     failed(last, "rate_limited", http=429, status="Error")
     assert int(last.headers["Retry-After"]) >= 1
     assert "data" not in last.json
+
+
+async def test_polls_in_vain_are_counted_with_those_of_the_other_interfaces(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_secrets, "REMEMBERED_S", 0.0)
+    async with serve(database_url, tmp_path, limits={"empty_polls_per_minute": 12}) as served:
+        exchange = Exchange(served)
+        a = await exchange.connect("DMS A", A)
+        peer = served.hub.systems["DMS A"]
+        asked = [await peer.call("GET", "/api/v1/inbox") for _ in range(8)]
+        assert {answer.status for answer in asked} == {200}
+        answers = [await a.call("getPendingDocIds", headers={"type": "EDOC"}) for _ in range(8)]
+        last = answers[-1]
+        failed(last, "rate_limited", http=429, status="Error")
+        assert "data" not in last.json
