@@ -10,8 +10,10 @@ from typing import Final
 from aiohttp import web
 
 from hub.domain.binding import Peer
+from hub.services.inbox import Content
 
 BASE64_UNIT: Final = 3
+SMALL_BODY_MAX: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,29 @@ class HeadAnswer:
     body: bytes
     content_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+
+
+async def read_small(request: web.Request, transfers: Transfers, too_large: Exception) -> bytes:
+    """Read the body of a call that brings no document; raises `too_large` if it is longer than 64 KB."""
+    body = bytearray()
+    if not request.can_read_body:
+        return b""
+    async for chunk in transfers.stream(request):
+        body += chunk
+        if len(body) > SMALL_BODY_MAX:
+            raise too_large
+    return bytes(body)
+
+
+async def send_in_json(
+    request: web.Request, content: Content, frame: tuple[bytes, bytes]
+) -> web.StreamResponse:
+    """Send a document as base64 between the two parts of a JSON answer, as it is read; as `send_whole`."""
+    head, tail = frame
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    response.content_length = len(head) + base64_size(content.size) + len(tail)
+    await send_whole(request, response, in_base64(head, content.chunks, tail))
+    return response
 
 
 def base64_size(size: int) -> int:

@@ -10,13 +10,12 @@ from uuid import UUID
 
 from aiohttp import web
 
-from adapters.entrance import Transfers
+from adapters.entrance import Transfers, read_small
 from hub.domain.directory import Agency
 from hub.domain.problems import Refusal
 from hub.domain.submission import MessageKind
 from hub.services.access import Caller
 
-SMALL_BODY_MAX: Final = 65_536
 ORGAN_ID: Final = "organid"
 TOKEN: Final = "authorization"  # noqa: S105 (a header's name)
 DOC_ID: Final = "docid"
@@ -71,14 +70,7 @@ def header(request: web.Request, name: str) -> str | None:
 
 async def small_body(call: Call, transfers: Transfers) -> bytes:
     """Read the body of a call that sends no document; raises Refusal `bad_request` if it is over 64 KB."""
-    body = bytearray()
-    if not call.request.can_read_body:
-        return b""
-    async for chunk in transfers.stream(call.request):
-        body += chunk
-        if len(body) > SMALL_BODY_MAX:
-            raise Refusal("bad_request", params={"field": "body"})
-    return bytes(body)
+    return await read_small(call.request, transfers, Refusal("bad_request", params={"field": "body"}))
 
 
 def texts_in(body: bytes, *names: str) -> tuple[str, ...]:

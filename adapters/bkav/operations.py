@@ -12,9 +12,9 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from adapters.bkav.answers import CONTENT_TYPE, answered, success
+from adapters.bkav.answers import answered, success
 from adapters.bkav.call import Call, small_body, texts_in
-from adapters.entrance import Transfers, base64_size, in_base64, send_whole
+from adapters.entrance import Transfers, send_in_json
 from adapters.packed_lists import Day, Frame, PackedLists, valid_code
 from hub.domain.directory import Agency, Directory
 from hub.domain.ids import normalise_code
@@ -61,9 +61,7 @@ class Mail:
         package = call.package()
         await small_body(call, self._transfers)
         content, token = await self._packages.fetch(call.caller, package)
-        response = web.StreamResponse(headers={"Content-Type": f"{CONTENT_TYPE}; charset=utf-8"})
-        response.content_length = len(_HEAD) + base64_size(content.size) + len(_TAIL)
-        await send_whole(call.request, response, in_base64(_HEAD, content.chunks, _TAIL))
+        response = await send_in_json(call.request, content, (_HEAD, _TAIL))
         await self._packages.fetched(call.caller, package, token)
         return response
 

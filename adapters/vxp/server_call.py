@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.entrance import Transfers
+from adapters.entrance import Transfers, read_small
 from adapters.vxp.answers import CONTENT_TYPE, NO_DOCUMENT, ErrorCode, WireError, failure, unaccented
 from adapters.vxp.operations import OperationName
 from adapters.vxp.refusals import Refused
@@ -20,7 +20,6 @@ from hub.services.shared_secrets import Member
 
 ERROR_CODE: Final = "XroadVnpt-ErrorCode"
 ERROR_TEXT: Final = "XroadVnpt-ErrorDesc"
-SMALL_BODY_MAX: Final = 65_536
 _KINDS: Final = {"edoc": MessageKind.DOCUMENT, "status": MessageKind.STATUS}
 
 
@@ -91,14 +90,8 @@ def _status_of(refused: Refused) -> int:
 
 async def small_body(call: Call, transfers: Transfers) -> bytes:
     """Read the body of a call that sends no document; raises WireError if it is longer than 64 KB."""
-    body = bytearray()
-    if not call.request.can_read_body:
-        return b""
-    async for chunk in transfers.stream(call.request):
-        body += chunk
-        if len(body) > SMALL_BODY_MAX:
-            raise WireError(ErrorCode.INVALID_FILE, "body_too_large", "Noi dung qua lon")
-    return bytes(body)
+    too_large = WireError(ErrorCode.INVALID_FILE, "body_too_large", "Noi dung qua lon")
+    return await read_small(call.request, transfers, too_large)
 
 
 def json_object(body: bytes) -> dict[str, object]:

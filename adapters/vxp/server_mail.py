@@ -8,8 +8,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from adapters.entrance import Transfers, base64_size, in_base64, send_whole
-from adapters.vxp.answers import CONTENT_TYPE, ErrorCode, WireError, success
+from adapters.entrance import Transfers, send_in_json, send_whole
+from adapters.vxp.answers import ErrorCode, WireError, success
 from adapters.vxp.operations import PackageState as Wire
 from adapters.vxp.server_call import Call, answered, small_body
 from adapters.vxp.signing import DOC_ID, DOC_ID_LOWER
@@ -75,9 +75,7 @@ class MailOperations:
         await small_body(call, self._transfers)
         package_id = package_of(call, DOC_ID)
         content, token = await self._packages.fetch(call.caller, package_id)
-        response = web.StreamResponse(headers={"Content-Type": f"{CONTENT_TYPE}; charset=utf-8"})
-        response.content_length = len(_HEAD) + base64_size(content.size) + len(_TAIL)
-        await send_whole(call.request, response, in_base64(_HEAD, content.chunks, _TAIL))
+        response = await send_in_json(call.request, content, (_HEAD, _TAIL))
         await self._packages.fetched(call.caller, package_id, token)
         return response
 
