@@ -14,69 +14,11 @@ from typing import Final
 
 import typer
 
-from hub import __version__
-from hub.cli import (
-    agency,
-    bench,
-    bench_polling,
-    bench_recipients,
-    bench_rows,
-    bench_signatures,
-    conformance,
-    desk,
-    doctor_command,
-    files,
-    node,
-    relay,
-    sandbox,
-    sign,
-    system,
-    trust,
-)
-from hub.cli.demo.command import demo
-from hub.cli.errors import explain
-from hub.cli.usage import told
+from hub.cli.program import program
 
 USAGE: Final = 2
 VERDICT_USAGE: Final = 3
 INTERRUPTED: Final = 130
-
-benches = typer.Typer()
-app = typer.Typer(
-    name="lienthong",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Liên thông: trục liên thông văn bản điện tử và ký số của tỉnh.",
-)
-app.command("demo")(demo)
-app.command("serve")(node.serve)
-app.command("migrate")(node.migrate_database)
-app.command("doctor")(doctor_command.doctor)
-app.add_typer(benches, name="bench")
-app.command("sandbox")(sandbox.sandbox)
-app.command("conformance")(conformance.conformance)
-app.command("validate")(files.validate)
-app.command("verify")(files.verify)
-app.add_typer(sign.sign, name="sign")
-app.add_typer(agency.agencies, name="agency")
-app.add_typer(system.systems, name="system")
-app.add_typer(desk.deliveries, name="delivery")
-app.add_typer(relay.relay, name="relay")
-app.add_typer(trust.trust, name="trust")
-
-
-benches.callback(invoke_without_command=True)(bench.bench)
-benches.command("polling")(bench_polling.polling)
-benches.command("recipients")(bench_recipients.recipients)
-benches.command("rows")(bench_rows.rows)
-benches.command("signatures")(bench_signatures.signatures)
-
-
-@app.command("version")
-def version() -> None:
-    """Phiên bản đang cài (print the version)."""
-    print(f"lienthong {__version__}")
 
 
 def main() -> None:
@@ -84,13 +26,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     _speak_utf8()
     try:
-        sys.exit(app(standalone_mode=False, prog_name="lienthong"))
+        sys.exit(program(sys.argv[1:])(standalone_mode=False, prog_name="lienthong"))
     except typer.TyperException as error:
         _tell_usage(error)
         sys.exit(_usage_code(sys.argv[1:]))
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except Exception as error:
+        from hub.cli.errors import explain  # noqa: PLC0415 (knows all that can fail: large)
+
         text = explain(error)
         if text is None:
             raise
@@ -114,6 +58,8 @@ def _speak_utf8() -> None:
 def _tell_usage(error: typer.TyperException) -> None:
     # A command without arguments has shown its help already and has no message.
     if error.format_message().strip():
+        from hub.cli.usage import told  # noqa: PLC0415 (knows the settings: large)
+
         print(told(error), file=sys.stderr)
 
 

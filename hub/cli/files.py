@@ -10,12 +10,11 @@ from typing import Annotated
 
 import typer
 
-from hub.bootstrap import online_rules
-from hub.config import load_settings
 from hub.services.message_parts import message_parts
 from schemas.split import is_older
 from schemas.validate import run_validate
 from signing.command import run_verify
+from signing.online import OnlineRules
 
 FilesArgument = Annotated[list[str], typer.Argument(help="Các tệp.", metavar="FILE…")]
 
@@ -71,13 +70,21 @@ def verify(
             show_personal=show_personal,
             out=sys.stdout,
             err=sys.stderr,
-            online=online_rules(load_settings()) if online else None,
+            online=_online_rules() if online else None,
             as_etsi=as_etsi,
             pdf=pdf,
             message_parts=message_parts,
             is_older_message=is_older,
         )
     )
+
+
+def _online_rules() -> OnlineRules:
+    # The hub's settings are large to load, and needed for nothing else here.
+    from hub.bootstrap import online_rules  # noqa: PLC0415
+    from hub.config import load_settings  # noqa: PLC0415
+
+    return online_rules(load_settings())
 
 
 def _moment(text: str | None, option: str) -> datetime | None:

@@ -246,14 +246,18 @@ def test_an_unknown_language_of_validate_is_a_usage_error(run: Run, tmp_path: Pa
     assert run("validate", "--lang", "fr", str(file)).code == 3
 
 
-def test_no_command_pays_for_what_only_the_demo_draws_with() -> None:
-    looked = subprocess.run(
-        [sys.executable, "-c", "import sys, hub.cli; print('reportlab' in sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert looked.stdout == "False\n"
+@pytest.mark.parametrize(
+    ("command", "large"),
+    [
+        ("verify", {"aiohttp", "asyncpg", "pydantic", "aio_pika", "reportlab", "hub.bootstrap", "xmlschema"}),
+        ("validate", {"aiohttp", "asyncpg", "pydantic", "aio_pika", "reportlab", "hub.bootstrap"}),
+        ("serve", {"reportlab", "matplotlib"}),
+    ],
+)
+def test_no_command_waits_for_what_only_others_need(command: str, large: set[str]) -> None:
+    program = f"import sys; from hub.cli.program import program; program([{command!r}]); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(loaded.stdout.split()) & large == set()
 
 
 @pytest.mark.parametrize(

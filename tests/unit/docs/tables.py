@@ -12,7 +12,7 @@ from typing import Final
 import typer.main
 from typer.core import TyperArgument, TyperGroup
 
-from hub.cli import app
+from hub.cli.program import program
 from hub.web.openapi import build
 from hub.web.routes import OPERATIONS
 
@@ -60,7 +60,7 @@ def _listed(codes: set[str]) -> str:
 def commands() -> str:
     """Every command with its arguments and options."""
     rows = ["| command | what | options |", "|---|---|---|"]
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(program([]))
     assert isinstance(group, TyperGroup)
     for name, command in _walk("lienthong", group):
         arguments = [_argument(p) for p in command.params if isinstance(p, TyperArgument)]

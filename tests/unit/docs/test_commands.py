@@ -12,7 +12,7 @@ import pytest
 import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from hub.cli import app
+from hub.cli.program import program
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,7 +67,7 @@ def test_the_pages_do_show_commands() -> None:
 
 @cache
 def _program() -> Command:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(program([]))
     assert isinstance(group, TyperGroup)
     return group
 
