@@ -55,14 +55,13 @@ from hub.ports.records import (
 from hub.ports.unit_of_work import CommitUnknown, DatabaseUnavailable, Transaction
 from hub.services.exits import Exits
 from hub.services.kit import Kit
-from hub.services.push_settle import Attempt, Settling
+from hub.services.push_settle import ENDING, Attempt, Settling
 
 log = structlog.get_logger(__name__)
 
-# How soon to look again at a row that somebody has locked, that waits for another, or whose end is near.
+# How soon to look again at a row that somebody has locked, or that waits for another.
 BUSY: Final = timedelta(seconds=1)
 WAITING: Final = timedelta(minutes=10)
-ENDING: Final = timedelta(minutes=1)
 GIVE_BACK_S: Final = 5.0
 STRAYS_AT_ONCE: Final = 500
 STOPPED: Final = "node_stopped"

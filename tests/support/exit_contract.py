@@ -300,6 +300,13 @@ async def send(hub: HubUnderTest, a: Peer, *, padding: int = 0) -> Sent:
     return Sent(document_id=answer.document_id, delivery_id=str(delivery_id), body=body)
 
 
+async def send_and_push(hub: HubUnderTest, a: Peer) -> Sent:
+    """Send a letter from A to B and let the hub push once."""
+    sent = await send(hub, a)
+    await hub.push()
+    return sent
+
+
 async def arrived(counterpart: Counterpart) -> list[tuple[str, bytes]]:
     """What the recipient has, in order."""
     return [(each.delivery_id, each.body) for each in await counterpart.received()]

@@ -264,6 +264,10 @@ class Peer:
         assert answer.status == 200, answer.raw
         return answer.json
 
+    async def business(self, document_id: str) -> dict[str, str]:
+        """Business state by unit."""
+        return {d["unit"]: d["business_state"] for d in (await self.show(document_id))["deliveries"]}
+
     async def kinds(self, document_id: str) -> list[str]:
         """The kinds of the events in a document's timeline."""
         answer = await self.call("GET", f"/api/v1/documents/{document_id}/timeline")

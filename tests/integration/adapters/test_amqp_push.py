@@ -19,7 +19,7 @@ from adapters.amqp_push.returned import ReturnedEnvelopes
 from adapters.amqp_push.topology import DELIVERY_LIMIT
 from hub.services.registry import RegistryError
 from tests.support.amqp_recipient import LASTS, AmqpRecipient, make_user
-from tests.support.exit_contract import SYSTEM, ExitContract, give, send, state_of
+from tests.support.exit_contract import SYSTEM, ExitContract, give, send, send_and_push, state_of
 from tests.support.hub import B, HubUnderTest, Peer, hub_on
 from tests.support.push import about, due_in
 from tests.support.rabbit import SERVER, Rabbit, RabbitNode
@@ -126,8 +126,7 @@ async def test_an_envelope_that_the_consumer_throws_away_comes_back_too(
 async def test_a_message_of_somebody_else_among_the_returned_harms_nothing(
     hub: HubUnderTest, a: Peer, b: Peer, recipient: AmqpRecipient
 ) -> None:
-    sent = await send(hub, a)
-    await hub.push()
+    sent = await send_and_push(hub, a)
     async with watching(hub, recipient) as told:
         channel = await recipient.rabbit.channel()
         dead = await channel.get_exchange(recipient.plan.dead.name)
@@ -147,8 +146,7 @@ async def test_a_message_of_somebody_else_among_the_returned_harms_nothing(
 async def test_an_envelope_says_what_is_needed_and_no_word_of_a_person(
     hub: HubUnderTest, a: Peer, b: Peer, recipient: AmqpRecipient
 ) -> None:
-    sent = await send(hub, a)
-    await hub.push()
+    sent = await send_and_push(hub, a)
     (message,) = await recipient.envelopes()
     said = orjson.loads(message.body)
     inbox = f"https://truc.example.vn/api/v1/inbox/{sent.delivery_id}"
@@ -189,8 +187,7 @@ async def test_a_queue_with_other_arguments_is_a_failure_that_names_it(
 ) -> None:
     async with recipient.rabbit.connection.channel() as channel:
         await channel.declare_queue(recipient.queue, durable=True)
-    sent = await send(hub, a)
-    await hub.push()
+    sent = await send_and_push(hub, a)
     failed = await hub.pushing.adapters.test(SYSTEM)
     assert failed is not None
     assert failed.code == "queue_conflict"

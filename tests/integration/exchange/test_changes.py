@@ -11,21 +11,6 @@ from tests.support.hub import MERGED, A, B, C, HubUnderTest, Peer
 from tests.support.messages import letter, number_of, reference, replacement, revocation, status, update
 
 
-@pytest.fixture
-async def sent(hub: HubUnderTest, a: Peer, b: Peer, c: Peer) -> str:
-    """Letter 1 from A that B and C have."""
-    answer = await a.accepted(letter(A, [B, C]))
-    await hub.settle()
-    await b.take_all()
-    await c.take_all()
-    return answer.document_id
-
-
-async def business(peer: Peer, document_id: str) -> dict[str, str]:
-    """Business state by unit."""
-    return {d["unit"]: d["business_state"] for d in (await peer.show(document_id))["deliveries"]}
-
-
 def renumbered(to: str | list[str], *, of: int, number: int, receivers: tuple[Receiver, ...] = ()) -> bytes:
     """An update that bears a number of its own and names letter `of`."""
     infos = (BusinessDocumentInfo(document_info=1, document_receiver=1, receivers=receivers),)
@@ -64,11 +49,11 @@ async def test_a_revocation_reaches_every_version_that_a_unit_has_and_one_answer
     await hub.settle()
     await c.take_all()
     await a.accepted(revocation(A, [B, C], of=1, number=9))
-    assert await business(a, sent) == {B: "recall_requested", C: "recall_requested"}
-    assert await business(a, second.document_id) == {C: "recall_requested"}
+    assert await a.business(sent) == {B: "recall_requested", C: "recall_requested"}
+    assert await a.business(second.document_id) == {C: "recall_requested"}
     await c.accepted(status(C, "15", about=(A, 1)))
-    assert await business(a, sent) == {B: "recall_requested", C: "recalled"}
-    assert await business(a, second.document_id) == {C: "recalled"}
+    assert await a.business(sent) == {B: "recall_requested", C: "recalled"}
+    assert await a.business(second.document_id) == {C: "recalled"}
 
 
 async def test_an_answer_may_quote_the_document_that_asks(
@@ -76,14 +61,14 @@ async def test_an_answer_may_quote_the_document_that_asks(
 ) -> None:
     await a.accepted(replacement(A, [B, C], of=1, number=9))
     await b.accepted(status(B, "15", about=(A, 9)))
-    assert await business(a, sent) == {B: "replaced", C: "replace_requested"}
+    assert await a.business(sent) == {B: "replaced", C: "replace_requested"}
 
 
 async def test_only_the_recipients_of_the_message_are_asked(
     hub: HubUnderTest, a: Peer, b: Peer, c: Peer, sent: str
 ) -> None:
     await a.accepted(revocation(A, C, of=1, number=9))
-    assert await business(a, sent) == {B: "sent", C: "recall_requested"}
+    assert await a.business(sent) == {B: "sent", C: "recall_requested"}
 
 
 async def test_a_replacement_asks_only_those_for_whom_it_says_that_the_old_one_is_replaced(
@@ -92,7 +77,7 @@ async def test_a_replacement_asks_only_those_for_whom_it_says_that_the_old_one_i
     info = ReplacementInfo(document_id=number_of(A, 1), organ_ids=(B,))
     body = letter(A, [B, C], number=9, business=Business(doc_type=3, reason="x", replacements=(info,)))
     new = await a.accepted(body)
-    assert await business(a, sent) == {B: "replace_requested", C: "sent"}
+    assert await a.business(sent) == {B: "replace_requested", C: "sent"}
     links = await hub.pool.fetch("SELECT document_id::text, related_id::text, relation FROM document_link")
     assert [tuple(row) for row in links] == [(new.document_id, sent, "replaces")]
 
@@ -108,8 +93,8 @@ async def test_a_replacement_of_two_documents_closes_both(
         letter(A, B, number=9, business=Business(doc_type=3, reason="x", replacements=infos))
     )
     await b.accepted(status(B, "15", about=(A, 9)))
-    assert (await business(a, sent))[B] == "replaced"
-    assert await business(a, other.document_id) == {B: "replaced"}
+    assert (await a.business(sent))[B] == "replaced"
+    assert await a.business(other.document_id) == {B: "replaced"}
     (delivery,) = (await a.show(other.document_id))["deliveries"]
     assert delivery["request_id"] == new.document_id
 
@@ -119,7 +104,7 @@ async def test_a_unit_that_an_update_removes_is_asked_to_give_the_document_back(
 ) -> None:
     removed = (Receiver(organ_id=B, receiver_type=0),)
     await a.accepted(renumbered([B, C], of=1, number=2, receivers=removed))
-    assert await business(a, sent) == {B: "recall_requested", C: "update_requested"}
+    assert await a.business(sent) == {B: "recall_requested", C: "update_requested"}
 
 
 async def test_a_unit_that_is_removed_without_a_message_loses_what_has_not_left(
@@ -138,7 +123,7 @@ async def test_a_unit_that_was_removed_without_a_message_and_has_the_document_is
 ) -> None:
     removed = (Receiver(organ_id=B, receiver_type=0),)
     await a.accepted(renumbered([C], of=1, number=2, receivers=removed))
-    assert await business(a, sent) == {B: "sent", C: "update_requested"}
+    assert await a.business(sent) == {B: "sent", C: "update_requested"}
 
 
 async def test_a_unit_that_an_update_adds_gets_it_as_its_first_version(
@@ -150,8 +135,8 @@ async def test_a_unit_that_an_update_adds_gets_it_as_its_first_version(
     added = (Receiver(organ_id=C, receiver_type=1),)
     second = await a.accepted(renumbered([B, C], of=1, number=2, receivers=added))
     await hub.settle()
-    assert await business(a, first.document_id) == {B: "update_requested"}
-    assert await business(a, second.document_id) == {B: "sent", C: "sent"}
+    assert await a.business(first.document_id) == {B: "update_requested"}
+    assert await a.business(second.document_id) == {B: "sent", C: "sent"}
     assert len(await c.inbox()) == 1
 
 
@@ -165,7 +150,7 @@ async def test_nobody_changes_what_another_has_sent(
     theirs = make(C, B, of=1, number=9).replace(number_of(C, 1).encode(), number_of(A, 1).encode())
     answer = await c.send(theirs)
     assert (answer.status, answer.code) == (403, "change_not_allowed")
-    assert await business(a, sent) == {B: "sent", C: "sent"}
+    assert await a.business(sent) == {B: "sent", C: "sent"}
 
 
 async def test_a_change_of_what_the_hub_never_saw_is_passed_on(hub: HubUnderTest, a: Peer, b: Peer) -> None:
@@ -180,7 +165,7 @@ async def test_an_answer_of_a_unit_that_was_not_asked_is_recorded_and_not_applie
 ) -> None:
     await a.accepted(revocation(A, C, of=1, number=9))
     await b.accepted(status(B, "15", about=(A, 1)))
-    assert await business(a, sent) == {B: "sent", C: "recall_requested"}
+    assert await a.business(sent) == {B: "sent", C: "recall_requested"}
     assert await hub.column("SELECT 1 FROM event WHERE kind = 'status_illegal'") == [1]
 
 
@@ -191,7 +176,7 @@ async def test_a_recall_after_everything_is_done_is_answered_like_any_other(
     await b.accepted(status(B, "06", about=(A, 1)))
     await a.accepted(status(A, "13", about=(A, 1), to=B, text="gửi nhầm"))
     await b.accepted(status(B, answer, about=(A, 1), text="lý do"))
-    assert (await business(a, sent))[B] == state
+    assert (await a.business(sent))[B] == state
 
 
 async def test_a_revoking_document_can_be_acknowledged_like_any_other(
@@ -201,7 +186,7 @@ async def test_a_revoking_document_can_be_acknowledged_like_any_other(
     await hub.settle()
     await b.take_all()
     await b.accepted(status(B, "01", about=(A, 9)))
-    assert await business(a, revoking.document_id) == {B: "arrived", C: "sent"}
+    assert await a.business(revoking.document_id) == {B: "arrived", C: "sent"}
 
 
 # ---------------------------------------------------------------------------- lines of succession
@@ -215,7 +200,7 @@ async def test_what_a_unit_got_before_its_merger_its_successor_answers_for(
     await hub.settle()
     (document_id,) = await hub.column("SELECT id::text FROM document")
     await b.accepted(status(B, "03", about=(A, 1)))
-    assert await business(a, document_id) == {MERGED: "accepted"}
+    assert await a.business(document_id) == {MERGED: "accepted"}
 
 
 async def test_a_parked_status_finds_its_document_through_a_succession(
@@ -238,4 +223,4 @@ async def test_a_successor_revokes_what_the_unit_before_it_has_sent(
     await hub.settle()
     await a.take_all()
     await b.accepted(letter(B, A, number=9, business=Business(doc_type=1), response_for=[reference(B, 1)]))
-    assert await business(b, first.document_id) == {A: "recall_requested"}
+    assert await b.business(first.document_id) == {A: "recall_requested"}

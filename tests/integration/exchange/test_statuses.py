@@ -10,20 +10,6 @@ from tests.support.hub import B_SECOND, MERGED, A, B, C, HubUnderTest, Peer, at_
 from tests.support.messages import letter, replacement, revocation, status, update
 
 
-@pytest.fixture
-async def sent(hub: HubUnderTest, a: Peer, b: Peer, c: Peer) -> str:
-    """A letter from A that B and C have."""
-    answer = await a.accepted(letter(A, [B, C]))
-    await hub.settle()
-    await b.take_all()
-    await c.take_all()
-    return answer.document_id
-
-
-async def business(peer: Peer, document_id: str) -> dict[str, str]:
-    return {d["unit"]: d["business_state"] for d in (await peer.show(document_id))["deliveries"]}
-
-
 async def effects(hub: HubUnderTest, kind: str) -> int:
     return len(await hub.column("SELECT 1 FROM event WHERE kind = $1", kind))
 
@@ -36,7 +22,7 @@ async def test_a_status_goes_back_to_the_sender_and_moves_only_the_state_at_its_
 ) -> None:
     body = status(B, "03", about=(A, 1), text="đã vào sổ")
     await b.accepted(body)
-    assert await business(a, sent) == {B: "accepted", C: "sent"}
+    assert await a.business(sent) == {B: "accepted", C: "sent"}
     (offer,) = await a.inbox()
     assert (offer["kind"], offer["status_code"], offer["from_code"]) == ("status", "03", B)
     assert await a.take_all() == [body]
@@ -48,7 +34,7 @@ async def test_statuses_arrive_in_the_order_in_which_they_were_said(
     for code in ("01", "03", "05", "06"):
         await b.accepted(status(B, code, about=(A, 1)))
     assert [offer["status_code"] for offer in await a.inbox()] == ["01", "03", "05", "06"]
-    assert (await business(a, sent))[B] == "finished"
+    assert (await a.business(sent))[B] == "finished"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +52,7 @@ async def test_what_the_table_does_not_allow_is_recorded_and_carried_but_not_app
 ) -> None:
     for number, code in enumerate(codes):
         await b.accepted(status(B, code, about=(A, 1), text="lý do", at=f"2026/11/02 08:00:{number:02}"))
-    assert (await business(a, sent))[B] == state
+    assert (await a.business(sent))[B] == state
     assert await effects(hub, kind) == 1
     assert len(await a.inbox()) == len(codes)
 
@@ -78,11 +64,11 @@ async def test_a_recall_goes_to_the_recipient_and_is_answered(
     await b.accepted(status(B, "03", about=(A, 1)))
     recall = status(A, "13", about=(A, 1), to=B, text="gửi nhầm")
     await a.accepted(recall)
-    assert await business(a, sent) == {B: "recall_requested", C: "sent"}
+    assert await a.business(sent) == {B: "recall_requested", C: "sent"}
     assert await b.take_all() == [recall]
     assert await c.inbox() == []
     await b.accepted(status(B, answer, about=(A, 1), text="trả lời"))
-    assert (await business(a, sent))[B] == state
+    assert (await a.business(sent))[B] == state
 
 
 @pytest.mark.parametrize(
@@ -98,10 +84,10 @@ async def test_a_change_asks_each_recipient_and_is_answered_by_each(
 ) -> None:
     await b.accepted(status(B, "01", about=(A, 1)))
     await a.accepted(make())
-    assert await business(a, sent) == {B: requested, C: requested}
+    assert await a.business(sent) == {B: requested, C: requested}
     answer = await b.status(sent, "15")
     assert answer.status == 201, answer.raw
-    assert await business(a, sent) == {B: agreed, C: requested}
+    assert await a.business(sent) == {B: agreed, C: requested}
 
 
 async def test_a_status_about_an_update_that_went_to_fewer_finds_the_version_that_its_sender_has(
@@ -112,8 +98,8 @@ async def test_a_status_about_an_update_that_went_to_fewer_finds_the_version_tha
     await c.take_all()
     await b.accepted(status(B, "06", about=(A, 1)))
     await c.accepted(status(C, "03", about=(A, 1)))
-    assert (await business(a, sent))[B] == "finished"
-    assert await business(a, second.document_id) == {C: "accepted"}
+    assert (await a.business(sent))[B] == "finished"
+    assert await a.business(second.document_id) == {C: "accepted"}
     assert await effects(hub, "status_parked") == 0
 
 
@@ -131,9 +117,9 @@ async def test_a_status_of_a_successor_speaks_for_the_unit_that_was_addressed(
     answer = await a.accepted(letter(A, MERGED))
     await hub.settle()
     await b.accepted(status(B, "01", about=(A, 1)))
-    assert await business(a, answer.document_id) == {B: "arrived"}
+    assert await a.business(answer.document_id) == {B: "arrived"}
     await b.accepted(status(MERGED, "03", about=(A, 1)))
-    assert await business(a, answer.document_id) == {B: "accepted"}
+    assert await a.business(answer.document_id) == {B: "accepted"}
 
 
 async def test_a_status_of_somebody_who_never_got_the_letter_moves_nothing(
@@ -142,7 +128,7 @@ async def test_a_status_of_somebody_who_never_got_the_letter_moves_nothing(
     answer = await a.accepted(letter(A, B))
     await hub.settle()
     await c.accepted(status(C, "06", about=(A, 1)))
-    assert await business(a, answer.document_id) == {B: "sent"}
+    assert await a.business(answer.document_id) == {B: "sent"}
     assert [o["status_code"] for o in await a.inbox()] == []
 
 
@@ -150,7 +136,7 @@ async def test_a_recall_of_a_letter_that_was_sent_by_another_moves_nothing(
     hub: HubUnderTest, a: Peer, b: Peer, c: Peer, sent: str
 ) -> None:
     await c.accepted(status(C, "13", about=(A, 1), to=B, text="x"))
-    assert await business(a, sent) == {B: "sent", C: "sent"}
+    assert await a.business(sent) == {B: "sent", C: "sent"}
     assert await b.inbox() == []
 
 
@@ -168,7 +154,7 @@ async def test_a_status_for_an_unknown_document_is_parked_and_offered_once_the_d
     answer = await a.accepted(letter(A, B))
     await hub.sweep()
     assert await a.take_all() == [early]
-    assert await business(a, answer.document_id) == {B: "accepted"}
+    assert await a.business(answer.document_id) == {B: "accepted"}
     assert await effects(hub, "status_matched") == 1
 
 
@@ -177,7 +163,7 @@ async def test_a_parked_recall_still_comes_after_its_letter(hub: HubUnderTest, a
     answer = await a.accepted(letter(A, B))
     await hub.sweep()
     await hub.settle()
-    assert await business(a, answer.document_id) == {B: "recall_requested"}
+    assert await a.business(answer.document_id) == {B: "recall_requested"}
     kinds = []
     for _ in range(2):
         (offer,) = await b.inbox()
@@ -228,7 +214,7 @@ async def test_a_status_said_in_json_is_the_edxml_message_that_the_sender_gets(
     (body,) = await a.take_all()
     for part in (B, A, ">02<", "thiếu phụ lục", "Văn thư", "2026/11/02 08:00:00"):
         assert part in body.decode()
-    assert await business(a, sent) == {B: "refused", C: "sent"}
+    assert await a.business(sent) == {B: "refused", C: "sent"}
 
 
 async def test_a_status_said_again_in_json_gets_the_same_receipt(
@@ -261,10 +247,10 @@ async def test_a_status_in_json_is_about_the_version_that_it_names(
     await hub.settle()
     await b.take_all()
     await b.status(sent, "06")
-    assert (await business(a, sent))[B] == "update_requested"
-    assert (await business(a, second.document_id))[B] == "sent"
+    assert (await a.business(sent))[B] == "update_requested"
+    assert (await a.business(second.document_id))[B] == "sent"
     await b.status(second.document_id, "03")
-    assert (await business(a, second.document_id))[B] == "accepted"
+    assert (await a.business(second.document_id))[B] == "accepted"
 
 
 @pytest.mark.parametrize("code", ["02", "16"])
@@ -286,7 +272,7 @@ async def test_a_recall_of_several_must_name_one(hub: HubUnderTest, a: Peer, b: 
     assert (await a.status(sent, "13", description="x")).code == "recipient_unknown"
     named = await a.status(sent, "13", description="x", to_code=B)
     assert named.status == 201
-    assert await business(a, sent) == {B: "recall_requested", C: "sent"}
+    assert await a.business(sent) == {B: "recall_requested", C: "sent"}
 
 
 async def test_a_system_with_two_recipient_units_must_say_for_which_it_speaks(
@@ -296,7 +282,7 @@ async def test_a_system_with_two_recipient_units_must_say_for_which_it_speaks(
     await hub.settle()
     assert (await b.status(answer.document_id, "01")).code == "recipient_unknown"
     assert (await b.status(answer.document_id, "01", from_code=B_SECOND)).status == 201
-    assert await business(a, answer.document_id) == {B: "sent", B_SECOND: "arrived"}
+    assert await a.business(answer.document_id) == {B: "sent", B_SECOND: "arrived"}
 
 
 async def test_a_status_about_a_status_is_not_possible(

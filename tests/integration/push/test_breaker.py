@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from hub.ports.exits import Delivered, Failed
-from tests.support.exit_contract import send
+from tests.support.exit_contract import Sent, send
 from tests.support.exit_fake import FakePeer
 from tests.support.hub import A, B, HubUnderTest, Peer, at_once
 from tests.support.messages import letter
 from tests.support.push import Publishing, hints
 
 
+async def paused(hub: HubUnderTest, a: Peer, peer: FakePeer) -> list[Sent]:
+    """Six letters for a peer that is down: five were tried, and it is left alone."""
+    peer.up = False
+    sent = [await send(hub, a) for _ in range(6)]
+    await hub.push()
+    return sent
+
+
 class TestBreaker:
     async def test_after_five_failures_in_a_row_the_peer_is_left_alone_and_it_is_on_record(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        sent = [await send(hub, a) for _ in range(6)]
-        await hub.push()
+        sent = await paused(hub, a, peer)
         assert await hub.pool.fetchval("SELECT sum(attempts) FROM delivery") == 5
         (state,) = await hub.pushing.adapters.peers()
         assert (state.name, state.breaker.state, state.last_code) == ("DMS B", "open", "connection_refused")
@@ -28,10 +34,7 @@ class TestBreaker:
     async def test_while_it_is_open_nothing_is_published(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         while await hub.motions.pump.pump():
             pass
         await hub.pool.execute("DELETE FROM outbox")
@@ -52,10 +55,7 @@ class TestBreaker:
     async def test_after_a_minute_one_probe_is_let_through_and_if_it_fails_a_minute_more(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         await hub.later(seconds=61)
         await hub.push()
         assert await hub.pool.fetchval("SELECT sum(attempts) FROM delivery") == 6
@@ -66,10 +66,7 @@ class TestBreaker:
     async def test_two_nodes_let_one_probe_through_together(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         await hub.later(minutes=10)
         (system_id,) = await hub.column("SELECT id FROM system WHERE name = 'DMS B'")
         due = await hub.column("SELECT id FROM task")
@@ -113,10 +110,7 @@ class TestBreaker:
     async def test_a_probe_that_fails_by_a_fault_of_its_document_lets_the_next_probe(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         peer.up = True
         peer.answers.append(Failed(code="http_413", peer_fault=False))
         await hub.later(minutes=2)
@@ -138,20 +132,14 @@ class TestBreaker:
     async def test_an_operator_may_have_it_tried_at_once(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         peer.up = True
         assert await hub.pushing.adapters.retry_now("DMS B") == 5
         await hub.push()
         assert await hub.column("SELECT DISTINCT state FROM delivery") == ["confirmed"]
 
     async def test_what_waits_is_measured(self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer) -> None:
-        peer.up = False
-        for _ in range(6):
-            await send(hub, a)
-        await hub.push()
+        await paused(hub, a, peer)
         await hub.later(seconds=50)
         await hub.pushing.service.measure()
         text = hub.services.metrics.render().decode()

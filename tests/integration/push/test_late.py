@@ -9,7 +9,7 @@ import pytest
 
 from hub.ports.exits import Failed, Parcel
 from hub.ports.unit_of_work import DatabaseUnavailable
-from tests.support.exit_contract import send, state_of
+from tests.support.exit_contract import send, send_and_push, state_of
 from tests.support.exit_fake import FakePeer
 from tests.support.hub import HubUnderTest, Peer, at_once
 from tests.support.push import about, due_in, tasks
@@ -25,8 +25,7 @@ class TestLateAndLost:
             await hub.sweep()
 
         peer.during = wait
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "confirmed"
         assert await tasks(hub) == []
         assert (await a.kinds(sent.document_id)).count("delivery_confirmed") == 1
@@ -41,8 +40,7 @@ class TestLateAndLost:
             await hub.push()
 
         peer.during = again
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert [t.delivery_id for t in peer.taken] == [sent.delivery_id] * 2
         assert (await a.kinds(sent.document_id)).count("delivery_confirmed") == 1
         assert await tasks(hub) == []
@@ -58,8 +56,7 @@ class TestLateAndLost:
             peer.answers.append(Failed(code="late"))
 
         peer.during = again
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "confirmed"
         assert await tasks(hub) == []
 
@@ -71,8 +68,7 @@ class TestLateAndLost:
             await hub.sweep()
 
         peer.during = wait
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "confirmed"
         assert "delivery_confirmed_late" in await a.kinds(sent.document_id)
         assert len(await a.evidence(sent.document_id)) == 1
@@ -143,8 +139,7 @@ class TestUnconfirmed:
     async def test_a_hand_over_waits_for_the_recipients_word(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "handed_over"
         await hub.later(minutes=30)
         await hub.sweep()
@@ -157,8 +152,7 @@ class TestUnconfirmed:
     async def test_without_a_word_it_is_handed_over_again_under_the_same_id(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         await hub.later(minutes=61)
         await hub.sweep()
         await hub.push()
@@ -187,8 +181,7 @@ class TestUnconfirmed:
             await b.content(str(parcel.delivery_ids[0]), parcel.token)
 
         peer.during = fetch
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         await hub.later(minutes=30)
         await hub.sweep()
         assert await state_of(hub, sent) == "handed_over"
@@ -201,16 +194,14 @@ class TestUnconfirmed:
             await b.act(str(parcel.delivery_ids[0]), "confirm", lease_token=parcel.token)
 
         peer.during = confirm
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "confirmed"
         assert await tasks(hub) == []
 
     async def test_what_comes_back_is_due_again_after_its_back_off(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         token = peer.parcels[0].token
         await hub.pushing.service.come_back(UUID(sent.delivery_id), token, "delivery_limit")
         await hub.push()
@@ -224,8 +215,7 @@ class TestUnconfirmed:
     async def test_what_comes_back_after_it_was_confirmed_is_let_be(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         token = peer.parcels[0].token
         await b.act(sent.delivery_id, "confirm", lease_token=token)
         await hub.pushing.service.come_back(UUID(sent.delivery_id), token, "rejected")
@@ -234,8 +224,7 @@ class TestUnconfirmed:
     async def test_what_comes_back_from_an_earlier_hand_over_is_let_be(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         await hub.later(minutes=61)
         await hub.sweep()
         await hub.push()

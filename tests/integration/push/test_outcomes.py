@@ -9,7 +9,7 @@ import pytest
 
 from hub.domain.directory import UnitState
 from hub.ports.exits import Failed, Parcel, Rejected
-from tests.support.exit_contract import send, state_of
+from tests.support.exit_contract import send, send_and_push, state_of
 from tests.support.exit_fake import FakePeer
 from tests.support.hub import B_SECOND, A, B, HubUnderTest, Peer
 from tests.support.messages import letter, unprefixed
@@ -20,8 +20,7 @@ class TestOutcomes:
     async def test_a_confirmed_hand_over_is_on_record_with_its_attempt(
         self, hub: HubUnderTest, a: Peer, b: Peer
     ) -> None:
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         answer = await a.call("GET", f"/api/v1/documents/{sent.document_id}/timeline")
         told = {e["kind"]: e["data"] for e in answer.json["events"] if e["kind"].startswith("delivery_")}
         for kind in ("delivery_leased", "delivery_handed_over", "delivery_confirmed"):
@@ -45,8 +44,7 @@ class TestOutcomes:
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         peer.answers.append(Failed(code="http_500", text="lỗi\x00 máy chủ\nhai dòng"))
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         answer = await a.call("GET", f"/api/v1/documents/{sent.document_id}/timeline")
         (event,) = [e for e in answer.json["events"] if e["kind"] == "delivery_attempt_failed"]
         assert event["data"]["problem"] == "http_500"
@@ -62,8 +60,7 @@ class TestOutcomes:
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer, code: str
     ) -> None:
         peer.answers += [Failed(code=code), Rejected(code=code, text="")]
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         await hub.later(minutes=1)
         await hub.push()
         assert await state_of(hub, sent) == "rejected"
@@ -72,24 +69,21 @@ class TestOutcomes:
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         peer.answers.append(Failed(code="http_503", retry_after=timedelta(minutes=20)))
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert about(await due_in(hub, sent), 1200)
 
     async def test_no_peer_puts_a_document_off_for_days(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         peer.answers.append(Failed(code="http_503", retry_after=timedelta(days=30)))
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert about(await due_in(hub, sent), 3600)
 
     async def test_an_exit_that_raises_is_a_failure_of_this_document_alone(
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         peer.answers.append(RuntimeError("không ngờ"))
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "queued"
         assert await hub.column("SELECT failures FROM peer") == [0]
         await hub.later(minutes=1)
@@ -111,8 +105,7 @@ class TestOutcomes:
         self, hub: HubUnderTest, a: Peer, b: Peer, peer: FakePeer
     ) -> None:
         await hub.pushing.adapters.remove_secret("DMS B", "password")
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "queued"
         await hub.pushing.adapters.put_secret("DMS B", "password", b"first")
         await hub.push()
@@ -135,8 +128,7 @@ class TestOutcomes:
         self, hub: HubUnderTest, a: Peer, b: Peer
     ) -> None:
         await hub.pool.execute("UPDATE system SET adapter = 'tu-mai-sau' WHERE name = 'DMS B'")
-        sent = await send(hub, a)
-        await hub.push()
+        sent = await send_and_push(hub, a)
         assert await state_of(hub, sent) == "queued"
         assert "delivery_attempt_failed" in await a.kinds(sent.document_id)
 

@@ -14,6 +14,7 @@ from hub.ports.broker import BrokerUnavailable
 from hub.ports.records import Hint, OutboxRow
 from hub.services import outbox_pump
 from hub.services.outbox_pump import REST_S, OutboxPump
+from tests.support.clock import StillClock, stop_clock_of
 
 
 class Outbox:
@@ -66,46 +67,34 @@ class Broker:
             raise BrokerUnavailable(topic)
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(outbox_pump, "time", made)
-    return made
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    return stop_clock_of(outbox_pump, monkeypatch)
 
 
 def pump_of(outbox: Outbox, broker: Broker) -> OutboxPump:
     return OutboxPump(outbox, broker, Failpoints(None))  # type: ignore[arg-type]
 
 
-async def test_what_the_broker_takes_is_deleted_and_the_rest_stays(clock: Clock) -> None:
+async def test_what_the_broker_takes_is_deleted_and_the_rest_stays(clock: StillClock) -> None:
     outbox = Outbox("verify.normal", "relay.normal", "verify.normal")
     assert await pump_of(outbox, Broker("relay.normal")).pump() == 2
     assert outbox.topics == ["relay.normal"]
 
 
-async def test_inboxes_are_announced_while_the_broker_is_away(clock: Clock) -> None:
+async def test_inboxes_are_announced_while_the_broker_is_away(clock: StillClock) -> None:
     outbox = Outbox("verify.normal", "inbox")
     assert await pump_of(outbox, Broker("verify.normal")).pump() == 1
     assert len(outbox.announced) == 1
     assert outbox.topics == ["verify.normal"]
 
 
-async def test_if_nothing_is_taken_it_says_so(clock: Clock) -> None:
+async def test_if_nothing_is_taken_it_says_so(clock: StillClock) -> None:
     with pytest.raises(BrokerUnavailable):
         await pump_of(Outbox("verify.normal"), Broker("verify.normal")).pump()
 
 
-async def test_a_topic_that_was_not_taken_rests_and_is_tried_again(clock: Clock) -> None:
+async def test_a_topic_that_was_not_taken_rests_and_is_tried_again(clock: StillClock) -> None:
     outbox, broker = Outbox(*["relay.normal"] * 300, "verify.normal"), Broker("relay.normal")
     pump = pump_of(outbox, broker)
     with pytest.raises(BrokerUnavailable):

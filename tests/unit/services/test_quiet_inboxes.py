@@ -12,6 +12,7 @@ import pytest
 from hub.ports.unit_of_work import DatabaseUnavailable
 from hub.services import quiet_inboxes
 from hub.services.quiet_inboxes import CHECK_AFTER_S, QuietInboxes
+from tests.support.clock import StillClock, stop_clock_of
 
 S, T = UUID(int=1), UUID(int=2)
 
@@ -42,25 +43,13 @@ class Database:
         return self.queued & set(system_ids)
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    return stop_clock_of(quiet_inboxes, monkeypatch)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(quiet_inboxes, "time", made)
-    return made
-
-
-@pytest.fixture
-def database(clock: Clock) -> Database:
+def database(clock: StillClock) -> Database:
     return Database()
 
 
@@ -107,7 +96,7 @@ async def test_an_announcement_for_everybody_during_the_look_wins(quiet: QuietIn
 
 
 async def test_a_lost_announcement_heals_with_one_question_for_all(
-    quiet: QuietInboxes, database: Database, clock: Clock
+    quiet: QuietInboxes, database: Database, clock: StillClock
 ) -> None:
     look(quiet, S, T)
     database.queued = {S}
@@ -126,7 +115,7 @@ async def test_nothing_is_remembered_while_nobody_listens(quiet: QuietInboxes) -
 
 
 async def test_a_database_that_is_away_is_not_an_empty_inbox(
-    quiet: QuietInboxes, database: Database, clock: Clock
+    quiet: QuietInboxes, database: Database, clock: StillClock
 ) -> None:
     look(quiet, S)
     database.away = True

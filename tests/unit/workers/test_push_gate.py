@@ -58,39 +58,32 @@ async def test_no_more_are_let_in_than_there_are_places() -> None:
     assert most == 3
 
 
+async def enter(gate: LaneGate, entered: asyncio.Event) -> None:
+    async with gate.place(NORMAL):
+        entered.set()
+
+
 async def test_who_gives_up_waiting_takes_no_place() -> None:
-    gate = LaneGate(1)
-    entered = asyncio.Event()
-
-    async def ask() -> None:
-        async with gate.place(NORMAL):
-            entered.set()
-
+    gate, entered = LaneGate(1), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         async with gate.place(URGENT):
-            waiting = group.create_task(ask())
+            waiting = group.create_task(enter(gate, entered))
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.sleep(0)
-        group.create_task(ask())
+        group.create_task(enter(gate, entered))
     assert entered.is_set()
 
 
 async def test_who_gives_up_as_the_place_is_given_gives_it_back() -> None:
-    gate = LaneGate(1)
-    entered = asyncio.Event()
-
-    async def ask() -> None:
-        async with gate.place(NORMAL):
-            entered.set()
-
+    gate, entered = LaneGate(1), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         async with gate.place(URGENT):
-            waiting = group.create_task(ask())
+            waiting = group.create_task(enter(gate, entered))
             await asyncio.sleep(0)
         # The place is his by now, but he has not run since.
         waiting.cancel()
         await asyncio.sleep(0)
         assert not entered.is_set()
-        group.create_task(ask())
+        group.create_task(enter(gate, entered))
     assert entered.is_set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,12 +12,11 @@ import pytest
 from adapters.folder.handover import FolderExit
 from adapters.folder.kind import FolderKind
 from adapters.folder.watch import mark_root
-from hub.domain.deadlines import Lane
-from hub.domain.submission import MessageKind
 from hub.ports.blobs import BlobDamaged
 from hub.ports.exits import Delivered, Failed, Parcel, ParcelContent, Rejected
-from hub.ports.records import DocumentRecord, DocumentText, SystemRecord
+from hub.ports.records import DocumentText, SystemRecord
 from tests.support.dms_folder import QUICK
+from tests.support.parcels import letter_record
 
 SYSTEM = SystemRecord(
     id=uuid4(), name="DMS", adapter="folder", dialects=("qcvn-prefixed",), policy=(), active=True
@@ -38,31 +36,7 @@ def parcel(
         yield body[:100]
         yield body[100:]
 
-    document = DocumentRecord(
-        id=uuid4(),
-        kind=MessageKind.DOCUMENT,
-        system_id=uuid4(),
-        from_unit="000.00.01.H09",
-        from_code="000.00.01.H09",
-        document_no="1",
-        doc_type=0,
-        status_code=None,
-        version_no=1,
-        refers_to=None,
-        priority=0,
-        lane=Lane.NORMAL,
-        sha256=bytes(32),
-        size=len(body),
-        blob_id=uuid4(),
-        dialect="qcvn-prefixed",
-        needs_repair=False,
-        rendition=None,
-        attachments=(),
-        indication=None,
-        verified=True,
-        body_kept=True,
-        accepted_at=datetime(2026, 11, 2, tzinfo=UTC),
-    )
+    document = letter_record(uuid4(), sha256=bytes(32), size=len(body))
     return Parcel(
         delivery_ids=(delivery_id,),
         unit_ids=(UNIT,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,11 @@ import pytest
 
 from adapters.vxp.client import Upload
 from adapters.vxp.national import NationalExit
-from hub.domain.deadlines import Lane
 from hub.domain.submission import MessageKind
 from hub.ports.exits import Delivered, Failed, Parcel, ParcelContent, Rejected
 from hub.ports.national import ExchangeError, ExchangeRefused, ExchangeUnavailable, MessageType
-from hub.ports.records import DocumentRecord, DocumentText
+from hub.ports.records import DocumentText
+from tests.support.parcels import letter_record
 
 BODY = b"<edXML/>"
 DIGEST = hashlib.sha256(BODY).digest()
@@ -70,31 +70,7 @@ def parcel(*, is_rendition: bool = True, broken: bool = False) -> Parcel:
             raise OSError("disk")
         yield BODY[2:]
 
-    document = DocumentRecord(
-        id=UUID(int=9),
-        kind=MessageKind.DOCUMENT,
-        system_id=UUID(int=8),
-        from_unit="000.00.01.H09",
-        from_code="000.00.01.H09",
-        document_no="1",
-        doc_type=0,
-        status_code=None,
-        version_no=1,
-        refers_to=None,
-        priority=0,
-        lane=Lane.NORMAL,
-        sha256=DIGEST,
-        size=len(BODY),
-        blob_id=UUID(int=7),
-        dialect="qcvn-prefixed",
-        needs_repair=False,
-        rendition=None,
-        attachments=(),
-        indication=None,
-        verified=True,
-        body_kept=True,
-        accepted_at=datetime(2026, 11, 2, tzinfo=UTC),
-    )
+    document = letter_record(UUID(int=9), sha256=DIGEST, size=len(BODY))
     return Parcel(
         delivery_ids=(ONE, TWO),
         unit_ids=("000.00.00.G12", "000.00.00.G22"),
