@@ -141,6 +141,9 @@ class _Walk:
         repeated = versions.repeated(self._new)
         if repeated:
             raise _Unexplained(f"object {min(repeated)} is listed at several places")
+        missing = versions.missing(self._new)
+        if missing is not None:
+            raise _Unexplained(f"object {missing} is said not to be there")
         before, after = versions.trailer(self._old), versions.trailer(self._new)
         for key in _TRAILER_KEYS:
             self._push(before.get(key), after.get(key), key)
@@ -149,6 +152,11 @@ class _Walk:
         self._catalog(old_root, new_root)
         while self._todo:
             self._step(*self._todo.pop())
+        doubled = versions.doubled(self._new)
+        if doubled is not None:
+            raise _Unexplained(
+                f"object {doubled} has an entry twice" if doubled else "the trailer has an entry twice"
+            )
 
     def _allow(self, level: Level, field: str | None = None) -> None:
         self.level = max(self.level, level)

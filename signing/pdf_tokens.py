@@ -6,8 +6,9 @@ escape, a comment, a duplicate key, an odd space) it gives up, and pyHanko's own
 same place. So it decides nothing: it can only be quicker, and what is refused or repaired stays pyHanko's.
 Put in the library's place once, on import of `signing.pdf_structure`.
 
-Of a number that one section lists at two places the library keeps the last, other readers the first: that
-there was another is noted with the section (`repeated_in`).
+Of a number that one section lists at two places the library keeps the last, other readers the first; of an
+entry that a dictionary has twice it keeps the first, others the last. That there was another is noted with
+the section (`repeated_in`) and with the object (`has_doubled_entry`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import binascii
 import functools
 import io
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -48,12 +50,47 @@ _TRAILER = re.compile(rb"trailer[ \n\r\t\f\0]*(?=<)")
 _LINE: Final = 20
 
 _original_object: Callable[..., Any] = generic.read_object
+_original_dictionary: Callable[..., Any] = generic.DictionaryObject.read_from_stream
 _original_table: Callable[..., Iterator[xref.XRefEntry]] = xref.parse_xref_table
 _original_entries: Callable[..., int] = xref.XRefSectionData.process_entries
 
 
 class _Odd(Exception):
     """Something that is not plain."""
+
+
+class _Remarks(threading.local):
+    """In the place of the library's log: hears that a dictionary has an entry twice."""
+
+    doubled = 0
+
+    def warning(self, message: object, *_: object, **__: object) -> None:
+        """Count what matters; the rest is of no interest."""
+        self.doubled += str(message).startswith("Multiple definitions in dictionary")
+
+    debug = info = error = warning
+
+
+_remarks: Final = _Remarks()
+
+
+def _marked(read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+    """What `read` makes, marked if it has an entry twice, or something in it has."""
+    before = _remarks.doubled
+    made = read(*arguments, **more)
+    if _remarks.doubled != before and isinstance(made, library.PdfObject):
+        made.__dict__["has_doubled_entry"] = True
+    return made
+
+
+def read_dictionary(*arguments: Any, **more: Any) -> Any:
+    """`DictionaryObject.read_from_stream`, by which trailers are read too."""
+    return _marked(_original_dictionary, *arguments, **more)
+
+
+def has_doubled_entry(made: Any) -> bool:
+    """Whether an object, or what stands in it, has an entry twice."""
+    return bool(getattr(made, "has_doubled_entry", False))
 
 
 def read_object(
@@ -71,7 +108,7 @@ def read_object(
     except (_Odd, binascii.Error):
         _refuse_endless_comment(stream.getvalue(), start)
         stream.seek(start)
-        return _original_object(stream, container_ref)
+        return _marked(_original_object, stream, container_ref)
     stream.seek(end)
     return made
 
@@ -269,4 +306,6 @@ def install() -> None:
     """Put the replacements in the library's place."""
     xref.XRefSectionData.process_entries = process_entries  # type: ignore[method-assign, assignment]
     generic.read_object = read_object
+    generic.logger = _remarks
+    generic.DictionaryObject.read_from_stream = staticmethod(read_dictionary)
     xref.parse_xref_table = parse_xref_table

@@ -15,7 +15,7 @@ from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing.pdf_structure import BROKEN_PDF
-from signing.pdf_tokens import repeated_in
+from signing.pdf_tokens import has_doubled_entry, repeated_in
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class Versions:
             for number in {r.idnum for r in named} | freed:
                 self._history.setdefault(number, []).append(revision)
         self._objects: dict[tuple[int, int, int], Any] = {}
+        self._doubled: dict[int, int] = {}
         self._memo: dict[int, tuple[Any, Any]] = {}
 
     def freed(self, revision: int) -> bool:
@@ -64,6 +65,27 @@ class Versions:
     def repeated(self, revision: int) -> frozenset[int]:
         """Object numbers that the revision lists at several places: readers differ in which one they take."""
         return repeated_in(self._reader.xrefs.get_xref_data(revision))
+
+    def doubled(self, revision: int) -> int | None:
+        """An object that the revision wrote and that was asked for, with an entry twice; 0 is its trailer."""
+        newest_first = self._reader.trailer._trailer_revisions  # noqa: SLF001 - asked for nowhere else
+        if has_doubled_entry(newest_first[len(newest_first) - 1 - revision]):
+            return 0
+        return self._doubled.get(revision)
+
+    def missing(self, revision: int) -> int | None:
+        """An object in use whose number is beyond what the revision says there are [ISO 32000-2 §7.5.5].
+
+        Some readers take it for missing, others look.
+        """
+        size, before = (self.trailer(r).get("/Size") for r in (revision, revision - 1))
+        if not isinstance(size, generic.NumberObject) or (before is not None and size >= before):
+            return None
+        for number in self._history:
+            version = self.version(number, revision)
+            if number >= size and version >= 0 and (number, version) not in self._gone:
+                return number
+        return None
 
     def version(self, number: int, revision: int) -> int:
         """The revision that wrote the object as `revision` sees it; -1 if none did."""
@@ -84,7 +106,9 @@ class Versions:
                 # Some readers find the older object, others the newer one.
                 self._objects[key] = _Unreadable(ValueError("generation"))
             else:
-                self._objects[key] = self._read(reference, version)
+                made = self._objects[key] = self._read(reference, version)
+                if has_doubled_entry(made):
+                    self._doubled[version] = reference.idnum
         return self._objects[key]
 
     def _read(self, reference: generic.IndirectObject, version: int) -> Any:

@@ -15,7 +15,7 @@ from signing.options import VerifyOptions
 from signing.pades import append_signature
 from signing.report import FileReport, Indication
 from signing.verify import verify_bytes
-from tests.support.raw_form import CATALOG, OBJECTS, PAGE, PAGES, TEXT, raw_form, stream, text
+from tests.support.raw_form import CATALOG, OBJECTS, PAGE, PAGES, TEXT, body_of, raw_form, stream, text
 from tests.support.raw_pdf import appended
 from tests.unit.signing.conftest import NOW, Office
 
@@ -151,6 +151,39 @@ def test_a_number_listed_at_two_places(signed: bytes, is_first: bool) -> None:
     both = [b"4 1\n%010d 00000 n \n", b"4 1\n" + true]
     report = _refused(_with_table(signed, OTHER_OBJECT, b"".join(both if is_first else both[::-1])))
     assert "several places" in report.signatures[0].findings[0].en
+
+
+@pytest.mark.parametrize("size", [b"0", b"5", b"17"])
+def test_objects_that_the_update_says_are_not_there(signed: bytes, size: bytes) -> None:
+    """Readers that keep to /Size show a page without them."""
+    update = _with_table(signed, b"", b"0 0\n").replace(b"/Size 200", b"/Size " + size)
+    report = _refused(update)
+    assert "said not to be there" in report.signatures[0].findings[0].en
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"/Contents 17 0 R/Contents 4 0 R",
+        b"/Contents 4 0 R/Contents 17 0 R",
+        b"/Contents 17 0 R/#43ontents 4 0 R",
+        b"/Contents 17 0 R/LastModified(\\()/Tabs/S/Tabs/R",
+        b"/Contents 17 0 R/PieceInfo<</x<</y 1/y 2>>>>",
+    ],
+)
+def test_an_entry_that_stands_twice(signed: bytes, page: bytes) -> None:
+    """Some readers take the first, some the last."""
+    _refused(appended(signed, {(16, 0): b"<</Type/Page/Parent 2 0 R%b>>" % page}))
+
+
+@pytest.mark.parametrize(
+    "more", [b"/Root 1 0 R/Root 100 0 R", b"/Root 100 0 R/Root 1 0 R", b"/Root 1 0 R/#52oot 1 0 R"]
+)
+def test_a_trailer_with_an_entry_twice(signed: bytes, more: bytes) -> None:
+    catalog = body_of(signed, CATALOG).rstrip()[:-2] + b"/OpenAction<</S/JavaScript/JS(x)>> >>"
+    update = appended(signed, {(100, 0): catalog})
+    start = update.rindex(b"/Root 1 0 R")
+    _refused(update[:start] + more + update[start + len(b"/Root 1 0 R") :])
 
 
 def _reference_stream(number: int, places: dict[int, int], trailer: bytes) -> bytes:
