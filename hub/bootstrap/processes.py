@@ -130,7 +130,7 @@ class Children:
         self._told = False
 
     def hang_up(self) -> None:
-        """Pass a hang-up on to the children that serve: one that is starting reads what there is by itself."""
+        """Pass a hang-up on to the children that serve; one that is starting reads what there is anyway."""
         for process in self._serving.values():
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGHUP)

@@ -36,7 +36,7 @@ BODY_RATE_WINDOW: Final = timedelta(seconds=30)
 REQUEST_HEAD_MAX: Final = 1 * MIB
 """Generous: clients of the national SDK accumulate headers over their life."""
 REQUEST_HEAD_TIME_MAX: Final = timedelta(seconds=30)
-"""How long a connection may take to say what it wants: open ones are few, and cost nothing to who opens them."""
+"""How long a connection may take to say what it wants: a node has few, and they cost their owners nothing."""
 REQUEST_TIME_MAX: Final = timedelta(minutes=10)
 DRAIN_TIME_MAX: Final = timedelta(seconds=10)
 """How long a refused body is read on, so that its sender gets to see the answer."""
