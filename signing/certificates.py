@@ -7,6 +7,7 @@ read as the unsigned number it was meant to be.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from signing.known import ByBytes, ByObject
+from signing.known import KEPT, LARGEST, ByBytes, ByObject
 from signing.report import CertificateInfo, CertificateKind
 
 # Whatever a parser of hostile DER may raise; asn1crypto is lazy, so any access to a value can.
@@ -198,11 +199,33 @@ def name_parts(name: x509.Name) -> dict[str, list[str]]:
 
 def common_name(certificate: x509.Certificate) -> str:
     """The name by which people know the holder."""
-    parts = name_parts(certificate.subject)
+    return _common_name(identity(certificate).subject)
+
+
+@ByBytes
+def _common_name(subject: bytes) -> str:
+    name = x509.Name.load(subject)
+    parts = name_parts(name)
     for key in ("common_name", "organization_name", "organizational_unit_name"):
         if parts.get(key):
             return parts[key][-1]
-    return name_text(certificate.subject)
+    return name_text(name)
+
+
+def same_name(one: bytes, other: bytes) -> bool:
+    """Whether two names in DER are one: by their bytes, else by meaning, for encoders differ [RFC 5280 §7.1]."""
+    if one == other:
+        return True
+    compare = _mean_the_same if len(one) + len(other) <= LARGEST else _mean_the_same.__wrapped__
+    return compare(one, other)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _mean_the_same(one: bytes, other: bytes) -> bool:
+    try:
+        return bool(x509.Name.load(one) == x509.Name.load(other))
+    except BROKEN_DER:
+        return False
 
 
 def validity(certificate: x509.Certificate) -> tuple[datetime | None, datetime | None]:

@@ -18,8 +18,8 @@ from asn1crypto import cms, x509
 
 from signing import der
 from signing.algorithms import DIGEST_OIDS, SIGNATURE_OIDS, digest
-from signing.certificates import BROKEN_DER, identity, load_certificate, public_key
-from signing.cms_references import CertificateReference, reference_matches, references_in, same_name
+from signing.certificates import BROKEN_DER, identity, load_certificate, public_key, same_name
+from signing.cms_references import CertificateReference, reference_matches, references_in
 from signing.known import ByBytes
 from signing.primitives import Scheme, key_bits, value_matches
 

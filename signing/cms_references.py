@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from asn1crypto import tsp, x509
 
 from signing.algorithms import DIGEST_OIDS, digest
-from signing.certificates import BROKEN_DER, identity
+from signing.certificates import BROKEN_DER, identity, same_name
 from signing.known import ByBytes
 
 OID_SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
@@ -87,11 +87,3 @@ def reference_matches(
         for r in references
     )
     return by_digest, by_serial
-
-
-def same_name(stated: bytes, name: bytes) -> bool:
-    """Whether two names are one, by their bytes or by their meaning."""
-    try:
-        return stated == name or bool(x509.Name.load(stated) == x509.Name.load(name))
-    except BROKEN_DER:
-        return False
