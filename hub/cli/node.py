@@ -85,6 +85,7 @@ def migrate_database(
 ) -> None:
     """Nâng cấp lược đồ cơ sở dữ liệu (bring the database to this version's schema)."""
     settings = load_settings(config=config, home=home)
+    logging.configure(level="warning", form=settings.log_format)
     applied = asyncio.run(_migrate(settings, through))
     for name in applied:
         print(f"đã áp dụng / applied: {name}")

@@ -3,6 +3,9 @@
 One line per event on standard error: JSON for machines, aligned and coloured on a terminal. What libraries
 say through the standard `logging` comes out in the same form as `library_message`, from WARNING up, so one
 collector reads one format. Ids bound with `structlog.contextvars` (trace_id, document_id …) are on each line.
+
+A line that cannot be written (the collector has gone, its disk is full) is lost: whoever tells something is
+in the middle of work that must not stop for it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import BinaryIO, Final, Literal, TextIO
 
 import orjson
@@ -66,7 +70,7 @@ def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: Tex
     structlog.configure(
         processors=[*common, last],
         wrapper_class=structlog.make_filtering_bound_logger(_level),
-        logger_factory=factory,
+        logger_factory=lambda *_: _Enduring(factory()),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -74,6 +78,20 @@ def configure(*, level: LogLevel = "info", form: LogFormat = "auto", stream: Tex
     root.setLevel(max(_LEVELS[level], logging.WARNING))
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
+
+
+class _Enduring:
+    """Hands lines to a logger of structlog's, which raises what its stream raises."""
+
+    def __init__(self, logger: structlog.typing.WrappedLogger) -> None:
+        self._logger = logger
+
+    def msg(self, line: str | bytes) -> None:
+        with suppress(OSError, ValueError):  # ValueError: the stream is closed
+            self._logger.msg(line)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 class _Bridge(logging.Handler):

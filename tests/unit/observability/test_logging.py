@@ -91,3 +91,35 @@ def test_a_terminal_gets_text_for_people() -> None:
 def test_an_unwritable_value_does_not_lose_the_event(stream: io.StringIO) -> None:
     structlog.get_logger().info("odd", number=2**70, text="\ud800")
     assert stream.getvalue().count("\n") == 1
+
+
+class _Gone(io.TextIOWrapper):
+    """A stream whose reader has gone, or whose disk is full."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self._error = error
+
+    def write(self, text: str) -> int:
+        raise self._error
+
+    def flush(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space"), ValueError("closed")], ids=str
+)
+def test_a_line_that_cannot_be_written_stops_nobody(error: Exception) -> None:
+    out = _Gone(error)
+    hub_logging.configure(form="console", stream=out)
+    structlog.get_logger().error("loop_failed")
+    logging.getLogger("library").warning("said")
+
+
+def test_a_line_that_a_raw_stream_does_not_take_stops_nobody() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    hub_logging.configure(form="json", stream=out)
+    out.close()
+    structlog.get_logger().error("loop_failed")
+    logging.getLogger("library").warning("said")
