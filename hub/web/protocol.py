@@ -200,10 +200,25 @@ class Connection(web.RequestHandler):
             transport.write_eof()
         asyncio.get_running_loop().call_later(self._drain_s, transport.close)
 
-    def eof_received(self) -> None:
-        """The other side has said all: a refused connection has nothing more to wait for."""
-        if self._refused and self.transport is not None:
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The other side has said all; True keeps the connection for the answer to a call that is whole.
+
+        The library would close it, and whoever ends its side after the question never sees an answer. TLS
+        has no such half. [RFC 9112 §9.6]
+        """
+        if self.transport is None:
+            return None
+        if self._refused:
             self.transport.close()
+        elif self._is_answering_the_last() and self.transport.get_extra_info("sslcontext") is None:
+            self.close()  # after that answer
+            return True
+        return None
+
+    def _is_answering_the_last(self) -> bool:
+        waits = self._waiter is not None and not self._waiter.done()
+        whole = self._payload is not None and self._payload.is_eof() and not self._guard.begun
+        return whole and not waits and not self._pipelined and len(self._messages) <= 1
 
 
 class _Server(web.Server):

@@ -224,6 +224,18 @@ async def test_an_unknown_operation_is_told_in_json(served: Served, path: str) -
     refused(reply, "20")
 
 
+async def test_a_client_that_ends_its_side_after_the_question_is_answered(served: Served) -> None:
+    _, a = await served.connect("DMS A", A)
+    for sdk, code in ((a, "0"), (served.sdk(A, "sai"), "15")):
+        head = sdk.head("getReceivedEdocList", {"messagetype": "edoc"}, "POST", b"", "application/json")
+        reader, writer = await asyncio.open_connection(served.host, served.port)
+        writer.write(head)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["ErrorCode"] == code
+
+
 @pytest.mark.parametrize(
     "path",
     [

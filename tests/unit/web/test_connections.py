@@ -96,6 +96,50 @@ async def test_the_next_head_of_a_connection_has_its_own_time() -> None:
     assert b"head_too_slow" in line.written
 
 
+async def test_a_client_that_ends_its_side_after_the_question_gets_its_answer() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD + b"\r\n")
+    assert connection.eof_received() is True
+    await asyncio.sleep(1)
+    assert line.written.startswith(b"HTTP/1.1 200 ")
+    assert line.closed
+
+
+async def test_the_same_holds_for_the_second_question_of_a_connection() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD + b"\r\n")
+    await asyncio.sleep(1)
+    line.written = b""
+    connection.data_received(HEAD + b"\r\n")
+    assert connection.eof_received() is True
+    await asyncio.sleep(1)
+    assert line.written.startswith(b"HTTP/1.1 200 ")
+    assert line.closed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        HEAD,
+        HEAD + b"Content-Length: 5\r\n\r\n12",
+        HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+    ],
+)
+async def test_a_client_that_ends_its_side_in_the_middle_is_let_go(said: bytes) -> None:
+    connection, _ = opened()
+    await asyncio.sleep(0)
+    connection.data_received(said)
+    assert not connection.eof_received()
+
+
+async def test_a_client_that_has_its_answer_and_ends_its_side_is_let_go() -> None:
+    connection, _ = opened()
+    connection.data_received(HEAD + b"\r\n")
+    await asyncio.sleep(1)
+    assert not connection.eof_received()
+
+
 async def test_a_body_that_is_not_packed_as_it_says_is_no_fault_of_ours(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
