@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from hub.config import Settings
+from hub.config.reasons import system_reason
 from hub.embedded.errors import HomeUnusable
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.storage.migrate import check, migrate
@@ -31,7 +32,7 @@ def prepare_home(settings: Settings) -> None:
     try:
         settings.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
     except OSError as error:
-        raise HomeUnusable(settings.home, error.strerror or str(error)) from error
+        raise HomeUnusable(settings.home, system_reason(error)) from error
 
 
 @asynccontextmanager

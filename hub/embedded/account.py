@@ -19,6 +19,7 @@ from typing import Final, TypedDict
 
 import structlog
 
+from hub.config.reasons import Reason
 from hub.embedded.errors import HomeUnusable
 
 ACCOUNT_NAME: Final = "lienthong-pg"
@@ -66,7 +67,13 @@ def choose_account(cluster: Path) -> Account:
         if account is not None:
             _log.warning("postgres_account_shared", account=name, reason=f"{ACCOUNT_NAME} could not be made")
             return account
-    raise HomeUnusable(cluster, "no account to run PostgreSQL under, and none could be made")
+    raise HomeUnusable(
+        cluster,
+        Reason(
+            "không có tài khoản nào để chạy PostgreSQL và không tạo được tài khoản mới",
+            "no account to run PostgreSQL under, and none could be made",
+        ),
+    )
 
 
 def _owner_of(cluster: Path) -> Account | None:
@@ -75,11 +82,20 @@ def _owner_of(cluster: Path) -> Account | None:
     except FileNotFoundError:
         return None
     if uid == 0:
-        raise HomeUnusable(cluster, "it belongs to root, under which PostgreSQL does not run")
+        raise HomeUnusable(
+            cluster,
+            Reason(
+                "thư mục thuộc root, mà PostgreSQL không chạy dưới tài khoản này",
+                "it belongs to root, under which PostgreSQL does not run",
+            ),
+        )
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        raise HomeUnusable(cluster, f"it belongs to the unknown account {uid}") from None
+        raise HomeUnusable(
+            cluster,
+            Reason(f"thư mục thuộc tài khoản lạ {uid}", f"it belongs to the unknown account {uid}"),
+        ) from None
     return Account(name=entry.pw_name, uid=uid, gid=entry.pw_gid, drop=True)
 
 

@@ -24,6 +24,7 @@ from typing import Final
 
 import structlog
 
+from hub.config.reasons import Reason, system_reason
 from hub.embedded.account import Account
 from hub.embedded.errors import BinariesMissing, HomeUnusable
 from hub.embedded.process import ENVIRONMENT
@@ -118,7 +119,10 @@ def _copied(wheel: Path) -> Path:
     for folder in (CACHE, home):  # who can write there is who can run programs as the database
         info = folder.lstat()
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o022:
-            raise HomeUnusable(folder, "it must be a folder that only root can write")
+            raise HomeUnusable(
+                folder,
+                Reason("phải là thư mục chỉ root ghi được", "it must be a folder that only root can write"),
+            )
     return home / wheel.relative_to(wheel.parents[2])
 
 
@@ -144,5 +148,5 @@ def _copy(site_packages: Path, home: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         if not home.exists():
-            raise HomeUnusable(CACHE, error.strerror or str(error)) from None
+            raise HomeUnusable(CACHE, system_reason(error)) from None
     _log.info("postgres_binaries_copied", folder=str(home), reason="the environment is closed to the account")

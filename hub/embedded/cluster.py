@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from hub.config.reasons import Reason
 from hub.embedded.account import Account
 from hub.embedded.errors import CredentialsLost, HomeInUse, HomeUnusable
 
@@ -72,7 +73,9 @@ class ClusterFolder:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.mkdir(mode=0o700, exist_ok=True)
         if self.root.is_symlink() or self.root.stat().st_uid != os.geteuid():
-            raise HomeUnusable(self.root, "it belongs to another account")
+            raise HomeUnusable(
+                self.root, Reason("thư mục thuộc tài khoản khác", "it belongs to another account")
+            )
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

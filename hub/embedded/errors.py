@@ -14,6 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from hub.config.reasons import Reason
+
 
 class EmbeddedPostgresError(Exception):
     """The embedded PostgreSQL cannot serve; `vi` and `en` say why and what to do."""
@@ -47,11 +49,11 @@ class HomeUnusable(EmbeddedPostgresError):
 
     code = "postgres_home_unusable"
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: Reason) -> None:
         super().__init__(
-            vi=f"Không dùng được thư mục {path}: {reason}. "
+            vi=f"Không dùng được thư mục {path}: {reason.vi}. "
             "Hãy kiểm tra quyền của thư mục, hoặc đặt LIENTHONG_HOME sang thư mục khác.",
-            en=f"cannot use {path}: {reason}; check its owner and mode, or point LIENTHONG_HOME elsewhere",
+            en=f"cannot use {path}: {reason.en}; check its owner and mode, or point LIENTHONG_HOME elsewhere",
         )
         self.path = path
 

@@ -34,6 +34,7 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
+from hub.config.reasons import system_reason
 from hub.embedded import process
 from hub.embedded.account import Account, choose_account
 from hub.embedded.binaries import Binaries, find_binaries
@@ -368,7 +369,7 @@ class EmbeddedPostgres:
         }:
             return DiskFull(root)
         if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-            return HomeUnusable(Path(str(error.filename or root)), error.strerror or str(error))
+            return HomeUnusable(Path(str(error.filename or root)), system_reason(error))
         return StartFailed(
             "it does not do as it is told", f"{type(error).__name__}: {error}", self._folder.log
         )

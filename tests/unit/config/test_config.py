@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hub.config import MIB, Deadlines, Leases, Limits, SettingsInvalid, load_settings
-from hub.config.reasons import OTHERWISE
+from hub.config.reasons import OTHERWISE, system_reason
 from tools.settings_reference import TARGET, render
 
 DSN = "postgresql://hub:s3cret@db/lienthong"
@@ -252,3 +254,15 @@ def test_every_reason_has_its_vietnamese(variable: str, value: str) -> None:
         load_settings(environment={f"LIENTHONG_{variable}": value})
     (fault,) = caught.value.faults
     assert fault.reason.vi not in {OTHERWISE, fault.reason.en}
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ENOSPC])
+def test_what_the_system_says_is_told_in_vietnamese_too(number: int) -> None:
+    reason = system_reason(OSError(number, os.strerror(number), "/srv/x"))
+    assert reason.en == os.strerror(number)
+    assert reason.vi != reason.en
+
+
+def test_what_has_no_vietnamese_is_told_as_the_system_says_it() -> None:
+    assert system_reason(OSError(errno.EXDEV, "odd")).vi == "odd"
+    assert system_reason(TimeoutError()).en == "TimeoutError"
