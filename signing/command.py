@@ -26,6 +26,19 @@ from signing.report_json import instant, mask_personal, to_json
 from signing.trust import TrustStore
 from signing.verify import verify_file
 
+_SENTENCES = {
+    "no_file": "Chưa chỉ tệp nào.",
+    "one_file": "--etsi và --pdf chỉ dùng cho một tệp.",
+    "options_conflict": "Các tùy chọn không đi cùng nhau.",
+    "output_is_input": "Tệp báo cáo trùng với tệp cần kiểm tra: chọn tên khác bằng --pdf.",
+    "time_without_zone": "Thời điểm phải có múi giờ, ví dụ 2026-01-05T08:30:00+07:00.",
+    "content_missing": "Không có tệp nêu ở --content.",
+    "trust_folder_missing": "Không có thư mục CA tin cậy.",
+    "trust_file_unreadable": "Không đọc được một tệp trong thư mục CA tin cậy.",
+    "policy_unreadable": "Không đọc được tệp chính sách thuật toán.",
+    "anchor_list": "Không đọc được tệp quy tắc của CA.",
+    "usage_error": "Tham số không dùng được.",
+}
 PASSED, FAILED, UNCERTAIN, UNUSABLE = 0, 1, 2, 3
 _UNEXAMINED = frozenset({Code.FILE_UNREADABLE.value, Code.INTERNAL_ERROR.value})
 
@@ -57,6 +70,7 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
     """
     try:
         _refuse_combinations(files, as_json=as_json, as_etsi=as_etsi, pdf=pdf)
+        _refuse_overwriting(pdf, (*files, *content))
         options = _options(no_trust=no_trust, trust=trust, at=at, content=content, policy=policy)
         _refuse_without_zone(existed_by, "--existed-by")
         options = replace(
@@ -68,7 +82,8 @@ def run_verify(  # noqa: PLR0913 - the command's options, one by one
         if online is not None:
             options = replace(options, online=OnlineSource(online))
     except SigningError as error:
-        print(f"lienthong verify: {error} [{error.code}]", file=err)
+        vietnamese = _SENTENCES.get(error.code, _SENTENCES["usage_error"])
+        print(f"lienthong verify: {vietnamese} / {error} [{error.code}]", file=err)
         return UNUSABLE
     reports = [verify_file(path, name=str(path), options=options) for path in files]
     if as_etsi:
@@ -94,6 +109,15 @@ def _refuse_combinations(files: Sequence[Path], *, as_json: bool, as_etsi: bool,
         raise UsageError("--etsi and --pdf want one file", code="one_file")
     if as_etsi and as_json:
         raise UsageError("--etsi and --json exclude each other", code="options_conflict")
+
+
+def _refuse_overwriting(pdf: Path | None, inputs: Sequence[Path]) -> None:
+    """A report may take the place of an older one, never that of what it is about."""
+    if pdf is None or not pdf.exists():
+        return
+    for path in inputs:
+        if path.exists() and path.samefile(pdf):
+            raise UsageError(f"--pdf {pdf} is a file to be verified", code="output_is_input")
 
 
 def _written(report: FileReport, source: Path, out: Path, *, show_personal: bool) -> bool:
@@ -147,7 +171,11 @@ def _refuse_without_zone(moment: datetime | None, option: str) -> None:
 
 def _print(report: FileReport, out: TextIO, *, show_personal: bool) -> None:
     reason = report.findings[0].vi.rstrip(".") if report.findings and not report.signatures else None
-    print(f"{report.file}: {conclusion(report.indication.value, reason)[0]}", file=out)
+    said = conclusion(report.indication.value, reason)[0]
+    if {f.code for f in report.findings} & _UNEXAMINED:
+        # Not a word about signatures: nobody has seen any.
+        said = f"Không kiểm tra được: {reason or '?'}"
+    print(f"{report.file}: {said}", file=out)
     for signature in report.signatures:
         _print_signature(signature, out, show_personal=show_personal)
     for item in report.findings:

@@ -84,7 +84,7 @@ class Credential:
     @classmethod
     def from_token(cls, address: TokenAddress, *, pin: bytes, certificate: Path | None = None) -> Credential:
         """A key on a token with the certificate beside it, or in a file; the PIN is tried once."""
-        given = load_certificates(_as_pem(_read(certificate))) if certificate is not None else []
+        given = load_certificates(_certificates_of(certificate)) if certificate is not None else []
         key = open_key(address, pin=pin)
         own, others = key.certificates()
         candidates = [*given, *own]
@@ -134,7 +134,7 @@ class Credential:
         """A PEM or PKCS#12 file, told apart by its bytes; a PEM key's certificates may be in another file."""
         blob = _read(path)
         if pem.detect(blob):
-            more = b"" if certificate is None else b"\n" + _as_pem(_read(certificate))
+            more = b"" if certificate is None else b"\n" + _certificates_of(certificate)
             return cls.from_pem(blob + more, passphrase=passphrase)
         return cls.from_pkcs12(blob, passphrase=passphrase)
 
@@ -157,9 +157,12 @@ def _read(path: Path) -> bytes:
         raise CredentialUnusable(f"{path}: {error.strerror}") from error
 
 
-def _as_pem(blob: bytes) -> bytes:
+def _certificates_of(path: Path) -> bytes:
+    """The certificates of a file that was named for them, as PEM: one at least."""
     try:
-        found = load_certificates(blob)
+        found = load_certificates(_read(path))
     except ValueError:
         found = []
+    if not found:
+        raise CredentialUnusable(f"no certificate in {path}", code="credential_certificate")
     return b"".join(pem.armor("CERTIFICATE", c.dump()) for c in found)

@@ -146,11 +146,12 @@ def _kind(certificate: x509.Certificate) -> Kind:
     return Kind.INTERMEDIATE if is_ca else Kind.HOLDER
 
 
-def add(folder: Path, shown: Shown, limits: Limits) -> Path:
-    """Install one certificate, and what it is trusted for.
+def check_addable(shown: Shown, limits: Limits) -> None:
+    """Refuse what `add` would refuse, before anything is written.
 
     Raises:
-        UsageError: a holder's certificate, a root that did not sign itself, limits on an intermediate.
+        UsageError: a holder's certificate, a root that did not sign itself, limits on an intermediate, a
+            responder without its purpose, dates in the wrong order.
     """
     if shown.kind is Kind.HOLDER:
         raise UsageError(f"{shown.name} is no certification authority", code="trust_not_an_authority")
@@ -159,15 +160,27 @@ def add(folder: Path, shown: Shown, limits: Limits) -> Path:
     if shown.kind is Kind.INTERMEDIATE:
         if not limits.is_empty:
             raise UsageError("purposes and dates are those of the root", code="trust_limits_on_intermediate")
-        return _put(folder / "intermediates" / f"{shown.sha256}.crt", shown.certificate.dump())
-    if shown.kind is Kind.RESPONDER:
+    elif shown.kind is Kind.RESPONDER:
         if limits.purposes != frozenset({Purpose.OCSP}):
             raise UsageError("an OCSP responder needs --purpose ocsp", code="trust_responder")
     elif limits.purposes is not None and Purpose.OCSP in limits.purposes:
         raise UsageError("--purpose ocsp is for the responder's own certificate", code="trust_responder")
+    _refuse_dates(limits)
+
+
+def add(folder: Path, shown: Shown, limits: Limits) -> Path:
+    """Install one certificate, and what it is trusted for. Raises `UsageError` as `check_addable` does."""
+    check_addable(shown, limits)
+    if shown.kind is Kind.INTERMEDIATE:
+        return _put(folder / "intermediates" / f"{shown.sha256}.crt", shown.certificate.dump())
     if not limits.is_empty:
         limit(folder, shown, limits)
     return _put(folder / "anchors" / f"{shown.sha256}.crt", shown.certificate.dump())
+
+
+def _refuse_dates(limits: Limits) -> None:
+    if limits.since is not None and limits.until is not None and limits.since > limits.until:
+        raise UsageError("--from is after --until", code="trust_dates")
 
 
 def limit(folder: Path, shown: Shown, limits: Limits) -> Path:
@@ -176,8 +189,7 @@ def limit(folder: Path, shown: Shown, limits: Limits) -> Path:
     Raises:
         UsageError: dates in the wrong order.
     """
-    if limits.since is not None and limits.until is not None and limits.since > limits.until:
-        raise UsageError("--from is after --until", code="trust_dates")
+    _refuse_dates(limits)
     known = shown.known
     purposes = limits.purposes or (known.purposes if known is not None else DEFAULT_PURPOSES)
     lines = [

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from schemas.validate import run_validate
 from signing.command import run_verify
 from signing.online import OnlineRules
 
+# Certificates before and after these do not exist, and arithmetic near the ends of time does not work.
+YEARS: Final = range(1970, 2200)
 FilesArgument = Annotated[list[str], typer.Argument(help="Các tệp.", metavar="FILE…")]
 
 
@@ -92,9 +94,14 @@ def _moment(text: str | None, option: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.year not in YEARS:
         print(
-            f"lienthong verify: {option} {text!r} không phải thời điểm RFC 3339 [bad_time]", file=sys.stderr
+            f"lienthong verify: {option} {text!r} không phải thời điểm RFC 3339 dùng được"
+            f" / no usable RFC 3339 time [bad_time]",
+            file=sys.stderr,
         )
-        raise typer.Exit(3) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        raise typer.Exit(3)
+    return moment

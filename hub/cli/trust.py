@@ -109,16 +109,18 @@ def add_file(
     """Cài CA gốc hoặc CA trung gian, sau khi so dấu vân tay (install an authority)."""
     place, limits = _folder(folder, home), _limits(purpose, since, until, sha1_until)
     found = _told(lambda: trust_admin.read(file))
-    for shown in found:
+    # Several in one file: all or none.
+    chosen = [limits if s.kind is not Kind.INTERMEDIATE or len(found) == 1 else Limits() for s in found]
+    for shown, its in zip(found, chosen, strict=True):
         _describe(shown)
+        _told(functools.partial(trust_admin.check_addable, shown, its))
     question = "Đã so dấu vân tay SHA-256 với CA qua một kênh khác (compared with the CA)?"
     if not yes and not typer.confirm(question, default=False):
         print("Chưa cài gì.")
         raise typer.Exit(1)
     place.mkdir(parents=True, exist_ok=True)
-    for shown in found:
-        chosen = limits if shown.kind is not Kind.INTERMEDIATE or len(found) == 1 else Limits()
-        path = _told(functools.partial(trust_admin.add, place, shown, chosen))
+    for shown, its in zip(found, chosen, strict=True):
+        path = _told(functools.partial(trust_admin.add, place, shown, its))
         print(f"đã cài {shown.name}: {path}")
 
 

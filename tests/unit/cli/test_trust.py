@@ -67,3 +67,28 @@ def test_a_day_that_is_none_is_a_wrong_argument(root: Path, tmp_path: Path, day:
 def test_an_update_without_intermediates_fetches_nothing(root: Path, tmp_path: Path) -> None:
     _run("add", root, "--yes", "--trust", tmp_path / "trust")
     assert _run("update", "--trust", tmp_path / "trust", "--home", tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--from", "2027-01-01", "--until", "2026-01-01"), "trust_dates"),
+        (("--purpose", "ocsp"), "trust_responder"),
+    ],
+)
+def test_what_is_refused_leaves_no_folder(
+    root: Path, tmp_path: Path, options: tuple[str, ...], code: str
+) -> None:
+    folder = tmp_path / "trust"
+    exit_code, told = _run("add", root, "--yes", "--trust", folder, *options)
+    assert (exit_code, f"[{code}]" in told) == (1, True)
+    assert not folder.exists()
+
+
+def test_of_several_certificates_in_a_file_all_are_installed_or_none(tmp_path: Path) -> None:
+    bundle, folder = tmp_path / "bundle.pem", tmp_path / "trust"
+    both = (ROOT.certificate, LEAF.certificate)
+    bundle.write_bytes(b"".join(c.public_bytes(Encoding.PEM) for c in both))
+    code, told = _run("add", bundle, "--yes", "--trust", folder)
+    assert (code, "[trust_not_an_authority]" in told) == (1, True)
+    assert not folder.exists()

@@ -222,6 +222,9 @@ def test_a_file_that_cannot_be_examined_is_neither_good_nor_bad(
     ("options", "code"),
     [
         (("--at", "tomorrow"), "bad_time"),
+        (("--at", "0001-01-01T00:00:00+14:00"), "bad_time"),
+        (("--at", "9999-12-31T23:59:59-14:00"), "bad_time"),
+        (("--existed-by", "0001-01-01T00:00:00Z"), "bad_time"),
         (("--trust", "/no/such/folder"), "trust_folder_missing"),
         (("--trust", "/", "--no-trust"), "options_conflict"),
         (("--content", "/no/such/file"), "content_missing"),

@@ -83,3 +83,29 @@ def test_no_file_at_all_is_a_usage_error() -> None:
 def test_a_time_by_which_the_file_existed_needs_its_zone(files: dict[str, Path]) -> None:
     code, _, err = _run([files["good.pdf"]], existed_by=datetime(2026, 1, 1))  # noqa: DTZ001
     assert (code, "--existed-by needs a time zone" in err) == (3, True)
+
+
+def test_a_report_never_takes_the_place_of_what_it_is_about(files: dict[str, Path], tmp_path: Path) -> None:
+    good = files["good.pdf"]
+    before = good.read_bytes()
+    link = tmp_path / "link.pdf"
+    link.symlink_to(good)
+    for pdf in (good, link, tmp_path / "." / "good.pdf"):
+        code, out, err = _run([good], pdf=pdf)
+        assert (code, out) == (3, "")
+        assert "[output_is_input]" in err
+    code, _, err = _run([files["bad.pdf"]], pdf=good, content=[good])
+    assert (code, "[output_is_input]" in err) == (3, True)
+    assert good.read_bytes() == before
+
+
+def test_of_a_file_that_cannot_be_read_nothing_is_said_about_signatures(tmp_path: Path) -> None:
+    code, out, _ = _run([tmp_path / "nobody.pdf"], as_json=False)
+    assert code == 3
+    assert "Không kiểm tra được: Không đọc được tệp" in out
+    assert "không hợp lệ" not in out
+
+
+def test_what_cannot_be_done_is_said_in_both_languages(files: dict[str, Path]) -> None:
+    _, _, err = _run([files["good.pdf"]], no_trust=False, trust=Path("/nowhere"))
+    assert "Không có thư mục CA tin cậy. / no such trust folder: /nowhere [trust_folder_missing]" in err

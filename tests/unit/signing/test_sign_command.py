@@ -23,6 +23,7 @@ from PIL import Image
 
 import signing
 from signing.credentials import Credential
+from signing.errors import CredentialUnusable
 from signing.options import VerifyOptions
 from signing.pades import SignatureOptions
 from signing.report import FileReport, Indication, Role
@@ -260,3 +261,17 @@ def test_every_code_of_signing_has_its_sentences() -> None:
     raised = {code for text in texts for code in re.findall(r'(?:code ?= ?|_told\()"(\w+)"', text)}
     assert raised <= set(CATALOGUE)
     assert all(vi and en for vi, en in CATALOGUE.values())
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_certificate_file_that_holds_none_is_not_passed_over(
+    office: Office, tmp_path: Path, content: bytes
+) -> None:
+    key, named = tmp_path / "key.pem", tmp_path / "named.pem"
+    key.write_bytes(next((office.pki.trust_folder.parent / "holders").glob("*.pem")).read_bytes())
+    named.write_bytes(content)
+    with pytest.raises(CredentialUnusable) as refused:
+        Credential.from_file(key, certificate=named)
+    assert refused.value.code == "credential_certificate"
