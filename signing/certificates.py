@@ -213,7 +213,7 @@ def _common_name(subject: bytes) -> str:
 
 
 def same_name(one: bytes, other: bytes) -> bool:
-    """Whether two names in DER are one: by their bytes, else by meaning, for encoders differ [RFC 5280 §7.1]."""
+    """Whether two names in DER are one: by bytes, else by meaning: encoders differ [RFC 5280 §7.1]."""
     if one == other:
         return True
     compare = _mean_the_same if len(one) + len(other) <= LARGEST else _mean_the_same.__wrapped__

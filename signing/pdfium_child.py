@@ -13,7 +13,6 @@ is made (`signing.pdfium_alone`). Where no process can be made, questions are an
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import resource
 import signal
@@ -101,5 +100,5 @@ class PdfiumChild(Generic[Q, A]):
 
 def _limit_processor() -> None:
     most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    wanted = PROCESSOR_SECONDS if most == resource.RLIM_INFINITY else min(PROCESSOR_SECONDS, math.ceil(most))
+    wanted = PROCESSOR_SECONDS if most == resource.RLIM_INFINITY else min(PROCESSOR_SECONDS, most)
     resource.setrlimit(resource.RLIMIT_CPU, (wanted, wanted))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from asn1crypto import core, parser
+from asn1crypto import core, parser, x509
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signing import cms, der
-from signing.known import LARGEST, ByBytes
+from signing.certificates import same_name
+from signing.known import LARGEST, ByBytes, ByObject
 
 
 @given(st.binary(max_size=300_000))
@@ -45,6 +46,26 @@ def test_what_does_not_fit_is_refused(blob: bytes) -> None:
         der.element(blob, 0, len(blob))
     with pytest.raises(cms.CmsBroken):
         cms.parse(blob)
+
+
+def test_an_object_is_asked_once_and_a_large_one_each_time() -> None:
+    seen: list[int] = []
+    asked = ByObject(lambda thing: seen.append(len(thing)), len)
+    for thing in (small := bytearray(3), small, bytearray(3), large := bytearray(LARGEST + 1), large):
+        asked(thing)
+    assert seen == [3, 3, LARGEST + 1, LARGEST + 1]
+
+
+def test_names_are_one_by_their_bytes_or_by_their_meaning() -> None:
+    names = ("UBND X", "ubnd  x", "UBND Y")
+    upper, lower, other = (x509.Name.build({"common_name": n}).dump() for n in names)
+    assert [same_name(upper, n) for n in (upper, lower, other, b"", b"\x30\x80")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_large_values_are_computed_and_not_kept() -> None:

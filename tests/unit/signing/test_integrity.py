@@ -97,6 +97,16 @@ def test_digests_that_go_on_are_those_that_start_anew() -> None:
     assert digests.of((0, 1, 2, 3), "unknown") is None
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_of_too_many_ranges_the_first_are_looked_at(
+    office: Office, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    ends = [f.end for f in raw_signatures(office.signed)]
+    assert len(ends) == 2
+    monkeypatch.setattr("signing.pdf_ranges.MAX_FOUND", most)
+    assert [f.end for f in raw_signatures(office.signed)] == ends[:most]
+
+
 def test_ranges_that_would_be_hashed_for_minutes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signing.pdf_ranges.MAX_HASHED", 2_000)
     digests = RangeDigests(b"x" * 1_000)
