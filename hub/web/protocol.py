@@ -246,9 +246,12 @@ class Runner(web.AppRunner):
 
 
 def _declared(message: object) -> int:
-    """Return how long a body is to be; one of unknown length owes more than will come."""
-    headers: Mapping[str, str] = getattr(message, "headers", {})
-    if "Transfer-Encoding" in headers:
+    """Return how long a body is to be; one of unknown length owes more than will come.
+
+    So does what could not be read at all: the connection ends with its answer, whatever follows.
+    """
+    headers: Mapping[str, str] | None = getattr(message, "headers", None)
+    if headers is None or "Transfer-Encoding" in headers:
         return sys.maxsize
     declared = headers.get("Content-Length", "0")
     return int(declared) if declared.isdecimal() else 0

@@ -105,6 +105,15 @@ async def test_a_client_that_ends_its_side_after_the_question_gets_its_answer() 
     assert line.closed
 
 
+async def test_what_cannot_be_read_is_told_so_though_its_sender_has_ended_its_side() -> None:
+    connection, line = opened()
+    connection.data_received(HEAD + b"Content-Length: 1, 2\r\n\r\n{}")
+    assert connection.eof_received() is True
+    await asyncio.sleep(1)
+    assert b" 400 " in line.written.partition(b"\r\n")[0]
+    assert line.closed
+
+
 async def test_the_same_holds_for_the_second_question_of_a_connection() -> None:
     connection, line = opened()
     connection.data_received(HEAD + b"\r\n")
