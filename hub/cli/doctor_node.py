@@ -13,6 +13,7 @@ from cryptography import x509
 from hub.bootstrap.entrance import files_of
 from hub.cli.findings import Finding, doubtful, well, wrong
 from hub.config import Settings
+from hub.config.reasons import system_reason
 from hub.services.rules import IntakeFloor
 from hub.storage.seal_keys import FileSealer, SealKeyError
 from hub.web.tls import TlsUnusable, load
@@ -44,7 +45,7 @@ def _home(settings: Settings) -> Finding:
         return wrong(
             HOME,
             "home_unusable",
-            f"không ghi được vào {home}: {error.strerror}. Chọn thư mục khác hoặc sửa quyền.",
+            f"không ghi được vào {home}: {system_reason(error).vi}. Chọn thư mục khác hoặc sửa quyền.",
             f"{home} cannot be written: choose another folder or mend its permissions",
             mend=f"ls -ld {home}",
         )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from typing import Final
+
+from pydantic import Field, field_validator
 
 from hub.config.base import MIB, Count, Group, Seconds
+from hub.config.reasons import refusal
+
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 class Revocation(Group):
@@ -31,3 +37,13 @@ class Revocation(Group):
         (80, 443, 8080, 8443), description="Ports that may be asked. Empty: any port."
     )
     nonce: bool = Field(default=True, description="Send a nonce with OCSP requests.")
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # What is no name matches no host, and would silently shut all of them out.
+        if not all(_HOST.fullmatch(host) for host in value):
+            raise refusal(
+                "phải là tên máy, cách nhau bằng dấu phẩy", "must be names of hosts, comma-separated"
+            )
+        return value

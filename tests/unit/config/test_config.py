@@ -170,6 +170,8 @@ def test_the_file_in_the_home_cannot_move_the_home(tmp_path: Path) -> None:
         ("DATABASE_URL", "postgresql://u:s3cret@h:70000/d"),
         ("DATABASE_URL", "postgresql:///d?host=h&port=s3cret"),
         ("BROKER_URL", "amqp://u:s3cret@h:x/"),
+        ("REVOCATION__HOSTS", '["ca.gov.vn","rootca.gov.vn"]'),
+        ("REVOCATION__HOSTS", "http://ca.gov.vn"),
         ("HTTP_PORT", "70000"),
         ("POOL_SIZE", "1"),
         ("FAILPOINT", "s3cret"),
