@@ -248,7 +248,13 @@ class _Printer:
         return html.escape(drawn)
 
     def _time(self, moment: datetime | None) -> str:
-        return "" if moment is None else moment.astimezone(VIETNAM).strftime("%d/%m/%Y; %H:%M:%S +07:00")
+        if moment is None:
+            return ""
+        try:
+            return moment.astimezone(VIETNAM).strftime("%d/%m/%Y; %H:%M:%S +07:00")
+        except OverflowError:
+            # Certificates that never end say so by the last second there is.
+            return moment.strftime("%d/%m/%Y; %H:%M:%S %z")
 
     def _foot(self, canvas: Canvas, _document: SimpleDocTemplate) -> None:
         canvas.saveState()

@@ -152,7 +152,7 @@ def _best_proof(
             fetch=_fetch(options),
         )
         found = proven(evidence.proofs, moment, judgement, authorities)
-        if options.existed_by is not None and options.existed_by <= moment + TOLERANCE:
+        if options.existed_by is not None and options.existed_by - moment <= TOLERANCE:
             # Clocks differ a little; what came after the moment asked about proves nothing of it.
             found.append((min(options.existed_by.astimezone(UTC), moment), TimeSource.RECEIPT))
     # Of equal times the signature's own timestamp is named.
@@ -165,10 +165,11 @@ def _compare_claims(
 ) -> None:
     if claimed is None:
         return
-    if claimed > known + TOLERANCE:
+    # Differences: a sum would leave the range of time for what is stated near its ends.
+    if claimed - known > TOLERANCE:
         judgement.note(Code.CLAIMED_TIME_LATE)
     not_before = validity(signer)[0] if signer is not None else None
-    if not_before is not None and claimed < not_before - TOLERANCE:
+    if not_before is not None and not_before - claimed > TOLERANCE:
         judgement.note(Code.CLAIMED_TIME_BEFORE_CERTIFICATE)
 
 

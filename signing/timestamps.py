@@ -69,9 +69,9 @@ def check_token(
         name = DIGEST_OIDS.get(imprint["hash_algorithm"]["algorithm"].dotted, "")
         stated = bytes(imprint["hashed_message"].native)
         moment = info["gen_time"].native
-    except (cms.CmsBroken, *BROKEN_DER) as error:
+        time = moment.astimezone(UTC) if isinstance(moment, datetime) else None
+    except (cms.CmsBroken, OverflowError, *BROKEN_DER) as error:
         return TokenCheck(type=kind, problem=str(error)[:80] or "unreadable")
-    time = moment.astimezone(UTC) if isinstance(moment, datetime) else None
     actual = digest_of(name) if name else None
     matches = None if actual is None else actual == stated
     if len(message.signer_infos) != 1:

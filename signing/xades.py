@@ -97,9 +97,9 @@ def _read(element: etree._Element, namespace: str) -> Properties:
 def _time(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _named(holder: etree._Element, namespace: str) -> Iterator[Named]:

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pypdfium2
@@ -145,3 +146,11 @@ def _run(files: list[Path], *, out: io.StringIO, as_etsi: bool, pdf: Path | None
         as_etsi=as_etsi,
         pdf=pdf,
     )
+
+
+def test_a_certificate_that_never_ends_is_printed(report: FileReport) -> None:
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    first = report.signatures[0]
+    assert first.signer is not None
+    endless = replace(first, signer=replace(first.signer, not_after=never))
+    assert "31/12/9999" in text_of(print_report(replace(report, signatures=(endless,)), source=None, at=NOW))

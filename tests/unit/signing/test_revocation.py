@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import x509 as asn1_x509
@@ -310,6 +310,11 @@ def _asked(
 
 def test_a_certified_responder_answers_for_the_issuer() -> None:
     assert _asked(_response(Holder("OCSP", CA, extensions=(OCSP_USE,)))).status is GOOD
+
+
+def test_a_responder_whose_certificate_never_ends_answers_too() -> None:
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert _asked(_response(Holder("OCSP", CA, extensions=(OCSP_USE,), until=never))).status is GOOD
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from signing.asic_sign import DataFile, sign_container
 from signing.options import VerifyOptions
 from signing.report import FileReport, Indication
 from signing.verify import verify_bytes
+from signing.xades import V132
 from signing.xades_sign import Packaging, XmlSignatureOptions, sign_xml
 from signing.xml_parse import WSU
 from signing.xmldsig import ds
@@ -383,3 +384,26 @@ def test_the_data_object_of_an_enveloping_signature_may_be_broken_into_lines(env
     text = content.text or ""
     lines = "\n".join(text[i : i + 10] for i in range(0, len(text), 10))
     assert passes(enveloping.replace(text.encode(), lines.encode()))
+
+
+ENDS_OF_TIME: Final = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z")
+
+
+@pytest.mark.parametrize("moment", ENDS_OF_TIME)
+def test_a_claimed_time_at_the_end_of_time_hides_no_other_signature(office: Office, moment: str) -> None:
+    properties = (
+        f'<Object><q:QualifyingProperties xmlns:q="{V132}"><q:SignedProperties Id="p">'
+        f"<q:SignedSignatureProperties><q:SigningTime>{moment}</q:SigningTime></q:SignedSignatureProperties>"
+        "</q:SignedProperties></q:QualifyingProperties></Object>"
+    )
+    odd = signature(reference("#data"), reference("#p"), objects=properties)
+    template = f'<HDon><D Id="data">1</D><S><N>{odd}</N><C>{signature(reference("#data"))}</C></S></HDon>'
+    made = signed_xml(template, office.organisation)
+    for options in (
+        VerifyOptions(no_trust=True),
+        VerifyOptions(trust=office.pki.trust, at=NOW, existed_by=NOW),
+    ):
+        report = verify_bytes(made, name="x", options=options)
+        codes = {f.code for s in report.signatures for f in s.findings} | {f.code for f in report.findings}
+        assert "INTERNAL_ERROR" not in codes
+        assert report.signatures[1].indication is Indication.TOTAL_PASSED
