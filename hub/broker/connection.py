@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import aio_pika
 import structlog
+from aio_pika import Connection
 from aio_pika.abc import AbstractConnection
+from aio_pika.connection import make_url
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from hub.broker.declaring import declare
@@ -100,8 +101,16 @@ async def connect(url: str, *, name: str) -> AbstractConnection:
     """Make one connection that knows no recovery of its own."""
     if "heartbeat=" not in url:
         url += f"{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_S}"
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        return await aio_pika.connect(url, client_properties={"connection_name": name})
+    connection = Connection(make_url(url), client_properties={"connection_name": name})
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await connection.connect()
+    except BaseException:
+        # One that was never open must be closed, too: the library would try when it is thrown away, at any
+        # time, and complain on standard error where no loop runs any more.
+        await close(connection)
+        raise
+    return connection
 
 
 async def close(connection: AbstractConnection) -> None:

@@ -26,8 +26,13 @@ from hub.observability.redaction import redact
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 
-# Each request is told once by the hub itself; these would tell it again, and at length.
-QUIET: Final = {"aiohttp.access": logging.ERROR, "aiormq": logging.ERROR, "pyhanko": logging.ERROR}
+# Each request and each attempt to connect is told once by the hub itself; these would tell it again.
+QUIET: Final = {
+    "aiohttp.access": logging.ERROR,
+    "aiormq": logging.ERROR,
+    "aiormq.connection": logging.CRITICAL,
+    "pyhanko": logging.ERROR,
+}
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aio_pika import Message
+from aio_pika import Connection, Message
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import ChannelNotFoundEntity
+from aio_pika.exceptions import AMQPConnectionError, ChannelNotFoundEntity
 from structlog.testing import capture_logs
 
+from hub.broker import connection
 from hub.broker.amqp import AmqpBroker
 from hub.broker.declaring import TopologyConflict, declare, missing_from
 from hub.broker.topology import make_plan
@@ -155,6 +157,20 @@ async def test_a_broker_that_cannot_be_reached_is_told_and_keeps_no_node_from_st
     assert logs[0]["event"] == "broker_away_at_start"
     assert node.password not in repr(logs)
     assert "s3cret" not in repr(logs)
+
+
+async def test_a_line_that_could_not_be_made_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Noted(Connection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(connection, "Connection", Noted)
+    with pytest.raises(AMQPConnectionError):
+        await connection.connect("amqp://127.0.0.1:9/", name="nobody there")
+    assert [each.is_closed for each in made] == [True]
 
 
 async def test_a_broker_that_does_not_answer_is_given_up(
