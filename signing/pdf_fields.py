@@ -114,17 +114,18 @@ class Fields:
 
     def form_problem(self, before: Any, after: Any) -> str | None:
         """Why the form's own entries may not change so: its fields would be drawn with other letters."""
-        if not any(self._says_something(f, 0) for f in self._versions.items(before, "/Fields", self._old)):
-            return None
         now = self._versions.entry(after, "/NeedAppearances", self._new)
         then = self._versions.entry(before, "/NeedAppearances", self._old)
+        letters = self._versions.entry(before, "/DA", self._old)
+        problem = None
         if now is not None and bool(now) and not (then is not None and bool(then)):
-            return "fields are to be drawn anew"
-        if self._versions.entry(before, "/DA", self._old) is not None and self._differ(
-            before, after, ("/DA",)
-        ):
-            return "fields would be drawn otherwise"
-        return None
+            problem = "fields are to be drawn anew"
+        elif letters is not None and self._differ(before, after, ("/DA",)):
+            problem = "fields would be drawn otherwise"
+        if problem is None:
+            return None
+        fields = self._versions.items(before, "/Fields", self._old)
+        return problem if any(self._says_something(f, 0) for f in fields) else None
 
     def _says_something(self, raw: Any, depth: int) -> bool:
         """Whether it is a field with a value that is shown, or holds one."""

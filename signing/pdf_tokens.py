@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pyhanko.pdf_utils import generic as library
+from pyhanko.pdf_utils import reader as library_reader
 from pyhanko.pdf_utils import xref
 from pyhanko.pdf_utils.misc import PdfReadError
 
@@ -29,6 +30,7 @@ from signing.pdf_ranges import from_hex
 
 # Its constructors are not typed.
 generic: Any = library
+reader: Any = library_reader
 MAX_DEPTH: Final = 60
 _DELIMITED: Final = rb"(?=[ \n\r\t\f\0()<>\[\]{}/%])"
 _TOKEN = re.compile(
@@ -48,10 +50,12 @@ _SECTION = re.compile(rb"[ \n\r\t\f\0]*(\d{1,10}) (\d{1,7}) ?(?:\r\n|\n|\r)")
 _LINES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*")
 _TRAILER = re.compile(rb"trailer[ \n\r\t\f\0]*(?=<)")
 _LINE: Final = 20
+_HEAD = re.compile(rb"(\d{1,10})[ \t\r\n](\d{1,5})[ \t\r\n]obj[ \t\r\n]*(?=[^ \t\r\n\0\f%])")
 
 _original_object: Callable[..., Any] = generic.read_object
 _original_dictionary: Callable[..., Any] = generic.DictionaryObject.read_from_stream
 _original_table: Callable[..., Iterator[xref.XRefEntry]] = xref.parse_xref_table
+_original_head: Callable[..., tuple[int, int]] = reader.read_object_header
 _original_entries: Callable[..., int] = xref.XRefSectionData.process_entries
 
 
@@ -234,6 +238,18 @@ def _dictionary(entries: dict[Any, Any]) -> Any:
     return made
 
 
+def read_object_header(stream: Any, strict: bool) -> tuple[int, int]:
+    """`pyhanko.pdf_utils.xref.read_object_header`, in one stride where nothing stands in the way."""
+    if type(stream) is io.BytesIO:
+        place = stream.tell()
+        head = _HEAD.match(stream.getvalue(), place)
+        if head is not None:
+            stream.seek(head.end())
+            return int(head[1]), int(head[2])
+    found: tuple[int, int] = _original_head(stream, strict)
+    return found
+
+
 def parse_xref_table(stream: Any, strict: bool) -> Iterator[xref.XRefEntry]:
     """`pyhanko.pdf_utils.xref.parse_xref_table`, in strides where all its lines are as they should be."""
     start = stream.tell()
@@ -308,4 +324,5 @@ def install() -> None:
     generic.read_object = read_object
     generic.logger = _remarks
     generic.DictionaryObject.read_from_stream = staticmethod(read_dictionary)
+    reader.read_object_header = read_object_header
     xref.parse_xref_table = parse_xref_table

@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import Reference
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signing.pdf_structure import BROKEN_PDF
 from signing.pdf_tokens import has_doubled_entry, repeated_in
 
 T = TypeVar("T")
+MAX_OBJECTS = 30_000
+"""Objects that are read of one file: a second's work, and ten times what five hundred pages of text have."""
 
 
 class Versions:
@@ -33,11 +36,11 @@ class Versions:
         self._packed: list[frozenset[int]] = []
         for revision in range(self.total):
             table = reader.xrefs
-            explicit: set[Reference] = table.explicit_refs_in_revision(revision)
-            named = explicit | set(table.refs_freed_in_revision(revision))
+            named: set[Reference] = table.explicit_refs_in_revision(revision)
+            named |= table.refs_freed_in_revision(revision)
             freed = {int(n) for n in table.get_xref_data(revision).freed if n}
-            written = {r.idnum for r in explicit} - freed
-            written |= {r.idnum for r in named if table.get_historical_ref(r, revision) is not None}
+            of_freed = [r for r in named if r.idnum in freed]
+            written = {r.idnum for r in of_freed if table.get_historical_ref(r, revision) is not None}
             self._gone |= {(n, revision) for n in freed - written}
             self._touched.append(frozenset((r.idnum, r.generation) for r in named))
             self._packed.append(_object_streams(reader, revision))
@@ -94,13 +97,18 @@ class Versions:
         return written[place - 1] if place else -1
 
     def get(self, reference: generic.IndirectObject, revision: int) -> Any:
-        """The object as of the revision; null where there is none or it cannot be read."""
+        """The object as of the revision; null where there is none or it cannot be read.
+
+        Raises `PdfError` where more are asked for than are read.
+        """
         version = self.version(reference.idnum, revision)
         # A freed number names nothing, whatever generation the entry says: readers differ here.
         if version < 0 or (reference.idnum, version) in self._gone:
             return generic.NullObject()
         key = (reference.idnum, reference.generation, version)
         if key not in self._objects:
+            if len(self._objects) >= MAX_OBJECTS:
+                raise PdfError("too many objects")
             written = self._generations.get((reference.idnum, version))
             if written and reference.generation not in written:
                 # Some readers find the older object, others the newer one.

@@ -103,6 +103,17 @@ def test_five_thousand_pages_have_a_verdict(office: Office) -> None:
     assert _judged(twice).indication is Indication.TOTAL_PASSED
 
 
+def test_of_too_many_objects_nobody_says_that_they_are_unchanged(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _judged(office.signed).indication is Indication.TOTAL_PASSED
+    monkeypatch.setattr("signing.pdf_versions.MAX_OBJECTS", 5)
+    report = _judged(office.signed)
+    assert report.indication is Indication.INDETERMINATE
+    assert "too many objects" in report.signatures[0].findings[0].en
+    assert report.signatures[0].intact
+
+
 @pytest.mark.parametrize(
     "objects",
     [

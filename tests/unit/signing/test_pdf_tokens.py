@@ -127,3 +127,35 @@ _FREE, _USED = b"0000000000 65535 f \n", b"0000000017 00000 n \n"
 )
 def test_a_table_is_read_alike(table: bytes) -> None:
     assert _table(pdf_tokens.parse_xref_table, table) == _table(pdf_tokens._original_table, table)
+
+
+def _head(read: Any, data: bytes) -> tuple[Any, int | None]:
+    stream = io.BytesIO(data)
+    try:
+        return read(stream, False), stream.tell()
+    except Exception as error:  # noqa: BLE001 - whatever the library raises
+        return type(error).__name__, None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"7 0 obj\n<<>>",
+        b"7 0 obj<<>>",
+        b"7 0 obj  \r\n\t[1]",
+        b"  7 0 obj (x)",
+        b"7  0 obj (x)",
+        b"7\n3\robj\n5",
+        b"7 0 obj % x\n<<>>",
+        b"% x\n7 0 obj\n<<>>",
+        b"7 0 obj\0<<>>",
+        b"7 0obj<<>>",
+        b"x 0 obj<<>>",
+        b"-7 0 obj<<>>",
+        b"7 0 obj\n",
+        b"7",
+        b"",
+    ],
+)
+def test_an_objects_head_is_read_alike(head: bytes) -> None:
+    assert _head(pdf_tokens.read_object_header, head) == _head(pdf_tokens._original_head, head)
