@@ -237,11 +237,11 @@ class DocumentMetadata(Model):
     type_name: str = Field(default="Công văn", max_length=100)
     subject: str = Field(min_length=1, max_length=500)
     content: str = Field(default="", max_length=500)
-    priority: int = Field(default=0, ge=0, le=4)
+    priority: int = Field(default=0, ge=0, le=4, strict=True)
     due_date: date | None = None
     signer: SignerIn = SignerIn()
     response_for: list[QuotedIn] = Field(default=[], max_length=100)
-    doc_type: int = Field(default=0, ge=0, le=3)
+    doc_type: int = Field(default=0, ge=0, le=3, strict=True)
     reason: str = Field(default="", max_length=REASON_MAX)
     updates: str = Field(default="", max_length=200)
     replaces: list[ReplacedIn] = Field(default=[], max_length=100)

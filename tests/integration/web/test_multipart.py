@@ -108,3 +108,11 @@ async def test_a_part_whose_names_are_no_text_is_refused(peers: tuple[Peer, Peer
         headers={"Content-Type": "multipart/form-data; boundary=BB"},
     )
     assert (answer.status, answer.code) == (422, "parts_invalid")
+
+
+@pytest.mark.parametrize(("field", "value"), [("doc_type", True), ("doc_type", "1"), ("priority", True)])
+async def test_what_is_no_number_is_not_read_as_one(
+    peers: tuple[Peer, Peer], field: str, value: object
+) -> None:
+    answer = await send(peers[0], METADATA | {field: value}, ("a.txt", b"x"))
+    assert (answer.status, answer.code) == (400, "bad_request")
