@@ -20,7 +20,8 @@ from tests.integration.process.traffic import (
     the_books_balance,
     told_if_it_fails,
 )
-from tests.support.process import Home, Hub, until
+from tests.support.process import Home, Hub, Program, until
+from tests.support.tls import TestAuthority
 
 TWO = SETTINGS | {"LIENTHONG_PROCESSES": "2"}
 
@@ -113,3 +114,27 @@ async def test_a_hang_up_without_tls_ends_the_node_in_order(home: Home) -> None:
         hub.program.send(signal.SIGHUP)
         assert await hub.program.ended() == 0
         assert not [pid for pid in pids if alive(pid)]
+
+
+@pytest.mark.timeout(120)
+async def test_a_hang_up_renews_the_certificates_of_all_processes_and_ends_none(home: Home) -> None:
+    authority = TestAuthority(home.path.parent / "ca")
+    files = home.path.parent / "hub.pem"
+    files.write_bytes(authority.issue("127.0.0.1"))
+    files.chmod(0o600)
+    tls = {"LIENTHONG_TLS__CERTIFICATE": str(files), "LIENTHONG_TLS__KEY": str(files)}
+    program = Program("serve", "--port", "0", home=home.path, env=TWO | tls)
+    try:
+        await program.says(r'"event":"listening"')
+        files.write_bytes(authority.issue("127.0.0.1"))
+        program.send(signal.SIGHUP)
+
+        async def renewed() -> bool | None:
+            return len(program.events("tls_renewed")) == 2 or None
+
+        await until(renewed, within_s=60, what="both have new certificates")
+        assert program.events("process_ended") == []
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
+    finally:
+        program.discard()
