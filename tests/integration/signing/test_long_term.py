@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import keys
@@ -15,11 +15,11 @@ from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from adapters.simulator.letter import make_letter
 from signing.messages import Code
 from signing.options import VerifyOptions
 from signing.report import FileReport, Indication, Revocation, TimeSource
 from signing.verify import verify_bytes
+from tests.support.papers import small_letter
 from tests.support.pki import NOW, Authorities
 
 PASSED = Indication.TOTAL_PASSED
@@ -37,16 +37,7 @@ def _stamper(vn: Authorities, label: str, at: datetime) -> DummyTimeStamper:
 
 
 def _signed(vn: Authorities, *, tsa: str, archived: bool) -> bytes:
-    letter = make_letter(
-        issuing_body="UBND phường A",
-        code_notation="UBND",
-        place="A",
-        issued_on=date(2026, 1, 5),
-        subject="việc thử",
-        paragraphs=["Nội dung."],
-        signer_name="Nguyễn Văn Thử",
-        signer_title="Chủ tịch",
-    )
+    letter = small_letter("Nguyễn Văn Thử")
     store = SimpleCertificateStore()
     store.register_multiple([vn.certificate("sub-g2"), vn.certificate("root-g2")])
     signer = SimpleSigner(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from adapters.simulator.letter import make_letter
 from signing.errors import CredentialUnusable, UsageError
 from signing.evidence import LongTerm
 from signing.options import VerifyOptions
@@ -16,6 +15,7 @@ from signing.pades import SignatureOptions, sign_pdf, sign_pdf_told
 from signing.report import Changes, FileReport, Indication, Revocation, TimeSource
 from signing.tsa import Signed, TimestampClient
 from signing.verify import verify_bytes
+from tests.support.papers import small_letter
 from tests.support.pki import NOW, Authorities
 
 PASSED = Indication.TOTAL_PASSED
@@ -23,16 +23,7 @@ PASSED = Indication.TOTAL_PASSED
 
 @pytest.fixture(scope="module")
 def letter() -> bytes:
-    return make_letter(
-        issuing_body="UBND phường A",
-        code_notation="UBND",
-        place="A",
-        issued_on=date(2026, 1, 5),
-        subject="việc thử",
-        paragraphs=["Nội dung."],
-        signer_name="Nguyễn Văn Thử",
-        signer_title="Chủ tịch",
-    )
+    return small_letter("Nguyễn Văn Thử")
 
 
 def _options(

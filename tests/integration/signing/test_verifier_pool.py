@@ -6,12 +6,11 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adapters.simulator.letter import make_letter
 from hub.ports.verification import VerificationCrashed, VerificationTimedOut, VerifierStopped
 from hub.workers.verifier_pool import VerifierPool
 from signing.addresses import AddressRules
@@ -20,6 +19,7 @@ from signing.online import OnlineRules
 from signing.pades import sign_letter
 from signing.report import ChainStatus, Indication
 from signing.xades_sign import sign_xml
+from tests.support.papers import small_letter
 from tests.support.pki import NOW as PKI_NOW
 from tests.support.pki import Authorities
 
@@ -31,16 +31,7 @@ MEMORY = 1 << 30
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pool")
     pki = DevPki.open_or_create(made / "pki", now=NOW)
-    letter = make_letter(
-        issuing_body="UBND phường A",
-        code_notation="UBND",
-        place="A",
-        issued_on=date(2026, 1, 5),
-        subject="việc thử",
-        paragraphs=["Nội dung."],
-        signer_name="Trần Văn Bình",
-        signer_title="Chủ tịch",
-    )
+    letter = small_letter("Trần Văn Bình")
     person = pki.issue_person("Trần Văn Bình", agency_name="UBND phường A")
     organisation = pki.issue_organisation("UBND phường A")
     signed = sign_letter(letter, person=person, organisation=organisation, now=NOW)

@@ -9,7 +9,7 @@ import io
 import os
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from adapters.simulator.letter import make_letter
 from hub.ports.signing import SigningAction, SigningDeclined, SigningOrder, SigningUnfinished
 from hub.ports.unit_of_work import DatabaseUnavailable
 from hub.storage.signing_records import PgSigningRecords
@@ -35,6 +34,7 @@ from signing.options import VerifyOptions
 from signing.report import Indication
 from signing.verify import verify_bytes
 from tests.support.hub import A, B, HubUnderTest, Peer, hub_on
+from tests.support.papers import small_letter
 
 BASE = "/api/v1/signatures/"
 SECRET = "mật khẩu"
@@ -49,16 +49,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Credential:
 
 @pytest.fixture(scope="module")
 def letter() -> bytes:
-    return make_letter(
-        issuing_body="UBND phường A",
-        code_notation="UBND",
-        place="A",
-        issued_on=date(2026, 1, 5),
-        subject="việc thử",
-        paragraphs=["Nội dung."],
-        signer_name="Nguyễn Văn Ẩn",
-        signer_title="Chủ tịch",
-    )
+    return small_letter("Nguyễn Văn Ẩn")
 
 
 @pytest.fixture(scope="module")
