@@ -86,7 +86,14 @@ class SetState:
     locked: bool
 
 
-Order = Retire | Rename | AddUnit | AddCode | EndCode | SetState
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopen:
+    """A unit that had ended goes on, without successors; what went on to them stays there."""
+
+    code: str
+
+
+Order = Retire | Rename | AddUnit | AddCode | EndCode | SetState | Reopen
 
 
 def plan(directory: Directory, order: Order, today: date) -> tuple[Agency, ...]:
@@ -104,6 +111,8 @@ def plan(directory: Directory, order: Order, today: date) -> tuple[Agency, ...]:
             changed = (_without_code(_unit(directory, order.code, today), order),)
         case SetState():
             changed = (_set_state(_unit(directory, order.code, today), locked=order.locked),)
+        case Reopen():
+            changed = (_reopened(_unit(directory, order.code, today)),)
         case _:
             assert_never(order)
     _check(directory, changed)
@@ -183,6 +192,10 @@ def _set_state(unit: Agency, *, locked: bool) -> Agency:
     if unit.state is UnitState.RETIRED:
         raise OrderRefused("agency_retired", code=unit.unit_id)
     return replace(unit, state=UnitState.LOCKED if locked else UnitState.ACTIVE)
+
+
+def _reopened(unit: Agency) -> Agency:
+    return replace(unit, state=UnitState.ACTIVE, retired_on=None, successors=())
 
 
 def _name(text: str, code: str) -> str:

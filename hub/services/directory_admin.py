@@ -25,6 +25,7 @@ from hub.domain.directory_orders import (
     Order,
     OrderRefused,
     Rename,
+    Reopen,
     Retire,
     SetState,
     plan,
@@ -44,6 +45,7 @@ _KINDS: Final[Mapping[type, str]] = {
     AddUnit: "add",
     AddCode: "code_add",
     EndCode: "code_end",
+    Reopen: "reopen",
 }
 
 

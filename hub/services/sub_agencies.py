@@ -2,7 +2,7 @@
 
 A system may add a unit below an agency that it speaks for, and speaks for the new unit from then on; said
 again with another name, the unit gets that name. It may retire such a unit again, and what is addressed to it
-goes to the parent. Codes outside the province belong to
+goes to the parent; a unit that it has retired itself it may add again. Codes outside the province belong to
 others and cannot be taken. Every change is a directory order like an administrator's: planned, checked by
 the rules of the directory, kept in its history under the system's name.
 
@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from hub.domain.directory import Agency, Directory, Level
-from hub.domain.directory_orders import AddUnit, OrderRefused, Rename, Retire
+from hub.domain.directory import Agency, Directory, Level, UnitState
+from hub.domain.directory_orders import AddUnit, OrderRefused, Rename, Reopen, Retire
 from hub.domain.ids import normalise_code
 from hub.domain.problems import Refusal
 from hub.ports.unit_of_work import UnitOfWork
@@ -50,7 +50,8 @@ class SubAgencies:
         Raises:
             Refusal: `channel_not_bound`, `sender_not_allowed` (the parent is not the caller's, or the code is
                 somebody else's), `bad_request` (a code outside the province).
-            OrderRefused: the directory's own rules; `agency_retired`, what has ended is not begun again so.
+            OrderRefused: the directory's own rules; `agency_retired`, what somebody else has ended is not
+                begun again.
         """
         _bound(caller)
         directory = await self._directory.renewed()
@@ -66,7 +67,9 @@ class SubAgencies:
         if unit.parent != parent.unit_id or unit.system_id not in {None, caller.system_id}:
             raise Refusal("sender_not_allowed", params={"agency": code})
         if unit.is_retired(await self._today()):
-            raise OrderRefused("agency_retired", code=code)
+            if not await self._ended_by(caller, unit):
+                raise OrderRefused("agency_retired", code=code)
+            await self._admin.carry_out(Reopen(code=unit.unit_id), by=_by(caller))
         if unit.name != " ".join(order.name.split()):
             await self._admin.carry_out(Rename(code=unit.unit_id, name=order.name), by=_by(caller))
         async with self._uow.begin() as tx:
@@ -95,6 +98,15 @@ class SubAgencies:
         ended = Retire(codes=(unit.unit_id,), successors=(parent.unit_id,), on=day)
         await self._admin.carry_out(ended, by=_by(caller))
         await self._directory.renewed()
+
+    async def _ended_by(self, caller: Caller, unit: Agency) -> bool:
+        # A merger that an administrator has ordered is not for a system to undo.
+        ends = (
+            change.by
+            for change in await self._admin.history(unit.unit_id)
+            if change.unit.after is not None and change.unit.after.state is UnitState.RETIRED
+        )
+        return next(ends, None) == _by(caller)
 
     async def _today(self) -> date:
         async with self._uow.read() as query:

@@ -15,6 +15,7 @@ from hub.domain.directory_orders import (
     EndCode,
     OrderRefused,
     Rename,
+    Reopen,
     Retire,
     SetState,
 )
@@ -168,6 +169,14 @@ async def test_an_order_that_breaks_a_rule_changes_nothing(hub: HubUnderTest, wr
     assert refused.value.code == code
     assert "{" not in refused.value.vi + refused.value.en
     assert (await hub.registry.directory()).snapshot_id == before
+
+
+async def test_a_unit_that_is_reopened_gets_its_own_mail_again(hub: HubUnderTest, a: Peer, b: Peer) -> None:
+    await order(hub, Retire(codes=(B,), successors=(C,), on=date(2026, 1, 1)))
+    await order(hub, Reopen(code=B))
+    await a.accepted(letter(A, B))
+    await hub.settle()
+    await b.only()
 
 
 async def test_a_circle_of_successors_is_named_as_a_chain(hub: HubUnderTest) -> None:

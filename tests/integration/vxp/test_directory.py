@@ -11,6 +11,7 @@ import pytest
 
 from adapters import packed_lists
 from hub.domain.directory import Agency, AgencyCode, CodeScheme, Level
+from hub.domain.directory_orders import Retire
 from hub.services import directory_snapshot
 from tests.integration.vxp.conftest import Served, serve
 from tests.support.hub import B_NEW, LOCKED, MERGED, OUTSIDE, A, B, C
@@ -175,10 +176,25 @@ async def test_a_unit_that_was_taken_out_passes_its_mail_to_its_parent(served: S
     assert len(await a.received() or []) == 1
 
 
-async def test_what_was_taken_out_is_not_said_to_be_there_again(served: Served) -> None:
+async def test_what_a_system_has_taken_out_it_may_add_again(served: Served) -> None:
+    a = await bound(served, "DMS A", A)
+    _, b = await served.connect("DMS B", B)
+    for _ in range(2):
+        assert (await register(a, NEW, A)).code == "0"
+        assert NEW in await listed(a, "getAgenciesList")
+        assert (await remove(a, NEW)).code == "0"
+        assert NEW not in await listed(a, "getAgenciesList")
+    assert (await register(a, NEW, A)).code == "0"
+    assert (await b.send(letter(B, NEW), sender=B)).code == "0"
+    await served.settle()
+    assert len(await a.received() or []) == 1
+
+
+async def test_what_an_administrator_has_ended_no_system_begins_again(served: Served) -> None:
     a = await bound(served, "DMS A", A)
     await register(a, NEW, A)
-    await remove(a, NEW)
+    changes = served.hub.registry.changes
+    await changes.carry_out(Retire(codes=(NEW,), successors=(A,), on=date(2026, 1, 1)), by="administrator")
     again = await register(a, NEW, A)
     assert (again.code, NEW in again.json["ErrorDesc"]) == ("10", True)
     assert NEW not in await listed(a, "getAgenciesList")
