@@ -16,6 +16,7 @@ from typing import Final
 HEAD_MAX: Final = 1_048_576
 LINE_MAX: Final = 262_144
 LINES_MAX: Final = 256
+HEADS_KEPT_MAX: Final = 64 * HEAD_MAX
 _END: Final = b"\r\n\r\n"
 _NAKED: Final = b"\n\n"
 # In a head: no control characters but the tab and the line ends.
@@ -29,6 +30,7 @@ class HeadFault(IntEnum):
     MALFORMED = 400
     TOO_SLOW = 408
     TOO_LARGE = 431
+    TOO_MANY = 503
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +86,38 @@ class HeadGuard:
         self._looked = 0
         return whole
 
-    def too_slow(self) -> BadHead:
-        """Return what is said of a head that does not come to its end."""
-        return self._bad(HeadFault.TOO_SLOW)
+    @property
+    def size(self) -> int:
+        """How much of a head that is not whole is kept."""
+        return len(self._gathered)
+
+    def given_up(self, fault: HeadFault) -> BadHead:
+        """Keep no more of a head that will not be whole, and return what is said of it."""
+        return self._bad(fault)
 
     def _bad(self, fault: HeadFault) -> BadHead:
-        return BadHead(fault=fault, path=path_in(bytes(self._gathered[:16_384])))
+        bad = BadHead(fault=fault, path=path_in(bytes(self._gathered[:16_384])))
+        self._gathered.clear()  # the connection lives on for a while
+        return bad
+
+
+class HeadsKept:
+    """What all connections together keep of heads that are not whole: bounded, however many there are."""
+
+    def __init__(self, most: int = HEADS_KEPT_MAX) -> None:
+        self._most = most
+        self._of: dict[object, int] = {}
+        self.total = 0
+
+    def keep(self, who: object, size: int) -> bool:
+        """Note what a connection keeps now; False if there is no room for it, and it must let go."""
+        self.total += size - self._of.get(who, 0)
+        self._of[who] = size
+        return self.total <= self._most
+
+    def let_go(self, who: object) -> None:
+        """Note that a connection keeps nothing."""
+        self.total -= self._of.pop(who, 0)
 
 
 def path_in(head: bytes) -> str | None:

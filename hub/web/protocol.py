@@ -22,11 +22,15 @@ from aiohttp import StreamReader, web
 
 from hub.domain.limits import REQUEST_HEAD_TIME_MAX
 from hub.domain.problems import Refusal
-from hub.web.heads import BadHead, HeadFault, HeadGuard, path_in
+from hub.web.heads import BadHead, HeadFault, HeadGuard, HeadsKept, path_in
 
 log = structlog.get_logger(__name__)
 
-_CODES: Final = {HeadFault.TOO_LARGE.value: "head_too_large", HeadFault.TOO_SLOW.value: "head_too_slow"}
+_CODES: Final = {
+    HeadFault.TOO_LARGE.value: "head_too_large",
+    HeadFault.TOO_SLOW.value: "head_too_slow",
+    HeadFault.TOO_MANY.value: "intake_busy",
+}
 PROBLEM_TYPE: Final = "application/problem+json"
 _FIRST_LINE: Final = 16_384
 
@@ -77,13 +81,16 @@ class Connection(web.RequestHandler):
     """One connection, which has `REQUEST_HEAD_TIME_MAX` for its first head and for each that it begins."""
 
     __slots__ = (
-        *("_answerers", "_drain_s", "_guard", "_head_timer"),
+        *("_answerers", "_drain_s", "_guard", "_head_timer", "_kept"),
         *("_owed", "_path", "_payload", "_pipelined", "_refused"),
     )
 
-    def __init__(self, manager: web.Server, *, answerers: list[HeadAnswerer], **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, *, answerers: list[HeadAnswerer], kept: HeadsKept, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
         self._answerers = answerers
+        self._kept = kept
         self._drain_s = float(options.get("lingering_time", 0.0))
         self._guard = HeadGuard()
         self._head_timer: asyncio.TimerHandle | None = None
@@ -115,6 +122,8 @@ class Connection(web.RequestHandler):
             self._refuse(found)
         elif found is None:
             self._wait_for_head()
+            if not self._kept.keep(self, self._guard.size):
+                self._refuse(self._guard.given_up(HeadFault.TOO_MANY))
         else:
             self._stop_waiting()
             self._path = path_in(found[:_FIRST_LINE])
@@ -153,6 +162,7 @@ class Connection(web.RequestHandler):
             self._head_timer = asyncio.get_running_loop().call_later(seconds, self._waited)
 
     def _stop_waiting(self) -> None:
+        self._kept.let_go(self)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -160,7 +170,7 @@ class Connection(web.RequestHandler):
     def _waited(self) -> None:
         self._head_timer = None
         if self._guard.begun:
-            self._refuse(self._guard.too_slow())
+            self._refuse(self._guard.given_up(HeadFault.TOO_SLOW))
         elif self.transport is not None:
             self.transport.close()  # it has said nothing: there is nothing to answer
 
@@ -233,9 +243,10 @@ class _Server(web.Server):
             **made._kwargs,  # noqa: SLF001
         )
         self._answerers = answerers
+        self._kept = HeadsKept()
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(self, loop=self._loop, answerers=self._answerers, **self._kwargs)
+        return Connection(self, loop=self._loop, answerers=self._answerers, kept=self._kept, **self._kwargs)
 
 
 class Runner(web.AppRunner):

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from hub.domain.limits import REQUEST_HEAD_TIME_MAX
+from hub.web.heads import HeadsKept
 from hub.web.protocol import Connection
 
 TIME = REQUEST_HEAD_TIME_MAX.total_seconds()
@@ -46,9 +47,11 @@ async def _answer(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response(text="ok")
 
 
-def opened() -> tuple[Connection, Line]:
+def opened(kept: HeadsKept | None = None) -> tuple[Connection, Line]:
     """A connection that was just made, and its other end."""
-    made = Connection(web.Server(_answer), loop=asyncio.get_running_loop(), answerers=[])
+    made = Connection(
+        web.Server(_answer), loop=asyncio.get_running_loop(), answerers=[], kept=kept or HeadsKept()
+    )
     line = Line()
     made.connection_made(line)
     return made, line
@@ -159,3 +162,20 @@ async def test_a_body_that_is_not_packed_as_it_says_is_no_fault_of_ours(
     await asyncio.sleep(1)
     assert line.written.startswith(b"HTTP/1.1 400 ")
     assert caplog.records == []
+
+
+async def test_heads_that_are_not_whole_are_kept_within_bounds_however_many_there_are() -> None:
+    kept = HeadsKept(most=10_000)
+    piece = HEAD + b"X: " + b"a" * 4_000
+    first, second, third = (opened(kept) for _ in range(3))
+    for connection, _ in (first, second, third):
+        connection.data_received(piece)
+    assert (first[1].written, second[1].written) == (b"", b"")
+    assert third[1].written.startswith(b"HTTP/1.1 503 ")
+    assert json.loads(third[1].written.partition(b"\r\n\r\n")[2])["code"] == "intake_busy"
+    assert kept.total == 2 * len(piece)
+    first[0].data_received(b"\r\n\r\n")
+    second[0].connection_lost(None)
+    assert kept.total == 0
+    await asyncio.sleep(1)
+    assert first[1].written.startswith(b"HTTP/1.1 200 ")
