@@ -231,7 +231,7 @@ async def test_a_signature_file_with_its_data_beside_it_has_the_proof_too(stage:
 async def test_policy_may_leave_the_proof_out(stage: Stage) -> None:
     stage.rows.accepted = MONDAY
     rules = Rules(version="1", trust=lambda: "t1", online=False, receipt_proves=False)
-    await Verdicts(stage.workers, stage.rows, rules).verify(stage.path, name="a", existed_by=MONDAY)  # type: ignore[arg-type]
+    await Verdicts(stage.workers, stage.rows, rules).verify(stage.path, name="a", existed_by=MONDAY)
     assert stage.workers.since == [None]
 
 
