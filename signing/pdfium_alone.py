@@ -8,8 +8,11 @@ in the library. Working processes have one thread and never wait.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from signing.alone import Alone
 
 alone: Final = Alone()
+# The library's remarks on odd files are of no use to whoever verifies one.
+logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
