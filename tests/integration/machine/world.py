@@ -277,8 +277,8 @@ class World:
             if sent.receipt is None and sent.refused is None:
                 await self.submit(sent)
         for _ in range(DRAIN_ROUNDS):
-            await self.hub.settle()
             await self.hub.sweep()
+            await self.hub.settle()  # what the sweep has ended leaves hints too
             await self.look()
             open_rows = [d for d, state in self.memory.states.items() if state in OPEN_STATES]
             if not open_rows:
