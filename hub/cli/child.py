@@ -51,8 +51,13 @@ async def _serve(settings: Settings, listening: socket.socket, control: socket.s
     # What a hang-up means is the parent's to say; with TLS it is heard where the certificates are.
     loop.add_signal_handler(signal.SIGHUP, _nothing)
     control.setblocking(False)
-    # The parent never writes: whatever is heard is its end.
-    loop.add_reader(control, stop.set)
+
+    def heard() -> None:
+        # The parent never writes: whatever is heard is its end, and would be heard again and again.
+        loop.remove_reader(control)
+        stop.set()
+
+    loop.add_reader(control, heard)
 
     def ready(url: str) -> None:
         log.info("node_listening", url=url, node=settings.node_name)

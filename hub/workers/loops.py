@@ -58,7 +58,7 @@ async def repeat(name: str, action: Round, *, pause: Callable[[], Awaitable[None
     """Call `action` until it has nothing left to do, pause, and so on until cancelled."""
     while True:
         try:
-            done = await action()
+            done = await _round(action)
         except (DatabaseUnavailable, CommitUnknown, BrokerUnavailable) as error:
             log.warning("loop_waits", loop=name, error=type(error).__name__)
             await asyncio.sleep(AFTER_FAILURE_S)
@@ -70,6 +70,17 @@ async def repeat(name: str, action: Round, *, pause: Callable[[], Awaitable[None
             continue
         if not done:
             await pause()
+
+
+async def _round(action: Round) -> int:
+    # A cancellation that meets the very moment in which a connection fails is lost in a library's wait: the
+    # action ends as it would have ended, and the loop would outlive its node.
+    task = asyncio.current_task()
+    try:
+        return await action()
+    finally:
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 class Bell:

@@ -46,6 +46,29 @@ async def test_a_loop_survives_its_errors(error: Exception, monkeypatch: pytest.
     assert await pauses_of([error, error, 0, error]) == 1
 
 
+@pytest.mark.parametrize("outcome", [DatabaseUnavailable("x"), ValueError("x"), 0, 1])
+async def test_a_loop_ends_though_its_action_has_swallowed_the_end(outcome: int | Exception) -> None:
+    begun = asyncio.Event()
+
+    async def action() -> int:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if isinstance(outcome, Exception):
+                raise outcome from None
+        return int(outcome) if isinstance(outcome, int) else 0
+
+    async def never() -> None:
+        raise AssertionError("a loop that has ended pauses no more")
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        task = group.create_task(repeat("test", action, pause=never))
+        await begun.wait()
+        task.cancel()
+    assert task.cancelled()
+
+
 async def test_a_ring_ends_every_pause_also_one_that_begins_later() -> None:
     bell = Bell()
     bell.ring()
