@@ -9,8 +9,8 @@ from pathlib import Path
 from adapters.simulator.letter import make_letter
 
 
-def small_letter(signer: str) -> bytes:
-    """A letter of one line, with a place for this signer's name."""
+def small_letter(signer: str, *, authority: str | None = None) -> bytes:
+    """A letter of one line, with a place for this signer's name, below a line of authority if given."""
     return make_letter(
         issuing_body="UBND phường A",
         code_notation="UBND",
@@ -18,6 +18,7 @@ def small_letter(signer: str) -> bytes:
         issued_on=date(2026, 1, 5),
         subject="việc thử",
         paragraphs=["Nội dung."],
+        signing_authority=authority,
         signer_name=signer,
         signer_title="Chủ tịch",
     )

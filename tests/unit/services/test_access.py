@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from hub.ports.records import KeyRecord, SystemRecord
 from hub.ports.unit_of_work import UnitOfWork
 from hub.services import access
 from hub.services.access import AccessService, Caller
+from tests.support.clock import StillClock, stop_clock_of
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 HERE = Peer(address="192.0.2.1", certificate_sha256=None)
@@ -94,21 +94,9 @@ class Work:
         yield Query(self._keys)
 
 
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1_000.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
-
-    def pass_(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    return stop_clock_of(access, monkeypatch)
 
 
 @pytest.fixture
@@ -117,50 +105,50 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def service(keys: Keys, clock: Clock) -> AccessService:
+def service(keys: Keys, clock: StillClock) -> AccessService:
     return AccessService(cast(UnitOfWork, cast(Any, Work(keys))))
 
 
 async def test_a_key_that_was_right_a_moment_ago_costs_no_question(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one = keys.add(1)
     first = await service.authenticate(one, HERE)
-    clock.pass_(access.REMEMBERED_S - 0.1)
+    clock.now += access.REMEMBERED_S - 0.1
     assert await service.authenticate(one, HERE) is first
     assert len(keys.asked) == 1
 
 
 async def test_a_key_revoked_meanwhile_is_refused_when_its_time_is_up(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one = keys.add(1)
     await service.authenticate(one, HERE)
     keys.change(one, usable=False)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     assert await refused(service, one) == "unauthenticated"
     assert await refused(service, one) == "unauthenticated"
 
 
 async def test_a_key_that_has_expired_meanwhile_says_so(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one = keys.add(1)
     await service.authenticate(one, HERE)
     keys.change(one, expired=True)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     assert await refused(service, one) == "key_expired"
 
 
 async def test_keys_in_use_are_renewed_with_the_first_whose_time_is_up(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     sent = [keys.add(number) for number in range(5)]
     for _ in range(2):
         for each in sent:
             await service.authenticate(each, HERE)
-        clock.pass_(1)
-    clock.pass_(access.REMEMBERED_S - 2)
+        clock.now += 1
+    clock.now += access.REMEMBERED_S - 2
     keys.asked.clear()
     for each in sent:
         await service.authenticate(each, HERE)
@@ -168,48 +156,45 @@ async def test_keys_in_use_are_renewed_with_the_first_whose_time_is_up(
 
 
 async def test_a_key_that_nobody_uses_any_more_is_not_asked_for(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one, idle = keys.add(1), keys.add(2)
     await service.authenticate(idle, HERE)
     await service.authenticate(one, HERE)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     await service.authenticate(one, HERE)
     assert keys.asked[-1] == {id_of(one)}
 
 
 async def test_one_that_was_revoked_is_refused_though_another_renewed_it(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one, other = keys.add(1), keys.add(2)
-    for each in (one, other, one, other):
-        await service.authenticate(each, HERE)
+    await in_use(service, one, other)
     keys.change(other, usable=False)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     await service.authenticate(one, HERE)
     assert await refused(service, other) == "unauthenticated"
 
 
 async def test_what_changed_at_a_system_is_seen_after_the_renewal_by_another(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one, other = keys.add(1), keys.add(2)
-    for each in (one, other, one, other):
-        await service.authenticate(each, HERE)
+    await in_use(service, one, other)
     key_id = id_of(other)
     renamed = replace(keys.rows[key_id].system, name="renamed")
     keys.rows[key_id] = replace(keys.rows[key_id], system=renamed)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     await service.authenticate(one, HERE)
     caller = await service.authenticate(other, HERE)
     assert caller.system.name == "renamed"
 
 
-async def test_many_calls_at_once_ask_once(service: AccessService, keys: Keys, clock: Clock) -> None:
+async def test_many_calls_at_once_ask_once(service: AccessService, keys: Keys, clock: StillClock) -> None:
     sent = [keys.add(number) for number in range(20)]
-    for each in (*sent, *sent):
-        await service.authenticate(each, HERE)
-    clock.pass_(access.REMEMBERED_S)
+    await in_use(service, *sent)
+    clock.now += access.REMEMBERED_S
     keys.asked.clear()
     callers: list[Caller] = await asyncio.gather(*(service.authenticate(each, HERE) for each in sent))
     assert [caller.key_id for caller in callers] == [id_of(each) for each in sent]
@@ -217,26 +202,31 @@ async def test_many_calls_at_once_ask_once(service: AccessService, keys: Keys, c
 
 
 async def test_the_use_of_keys_renewed_together_is_noted_together(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one, other = keys.add(1), keys.add(2)
-    for each in (one, other, one, other):
-        await service.authenticate(each, HERE)
+    await in_use(service, one, other)
     keys.change(one, use_unnoted=True)
     keys.change(other, use_unnoted=True, usable=False)
-    clock.pass_(access.REMEMBERED_S)
+    clock.now += access.REMEMBERED_S
     await service.authenticate(one, HERE)
     assert keys.noted == [{id_of(one)}]
 
 
 async def test_the_right_id_with_another_secret_is_refused_while_the_key_is_remembered(
-    service: AccessService, keys: Keys, clock: Clock
+    service: AccessService, keys: Keys, clock: StillClock
 ) -> None:
     one = keys.add(1)
     await service.authenticate(one, HERE)
     await service.authenticate(one, HERE)
     forged = apikeys.ApiKey(key_id=id_of(one), secret=keys.add(2)[-43:])
     assert await refused(service, f"Bearer {forged.text}") == "unauthenticated"
+
+
+async def in_use(service: AccessService, *sent: str) -> None:
+    """Let these keys be known, and used since they were looked up."""
+    for each in (*sent, *sent):
+        await service.authenticate(each, HERE)
 
 
 async def refused(service: AccessService, sent: str) -> str:

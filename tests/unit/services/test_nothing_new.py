@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -13,6 +12,7 @@ import pytest
 from hub.ports.unit_of_work import DatabaseUnavailable, UnitOfWork
 from hub.services import nothing_new
 from hub.services.nothing_new import NothingNew
+from tests.support.clock import StillClock, stop_clock_of
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
@@ -76,18 +76,6 @@ class Database:
         return found
 
 
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1_000.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
-
-    def pass_(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
 @pytest.fixture
 def bells() -> Bells:
     return Bells()
@@ -99,12 +87,12 @@ def database() -> Database:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    return stop_clock_of(nothing_new, monkeypatch)
 
 
 @pytest.fixture
-def memory(database: Database, bells: Bells, clock: Clock) -> NothingNew:
+def memory(database: Database, bells: Bells, clock: StillClock) -> NothingNew:
     return NothingNew(cast(UnitOfWork, cast(Any, database)), bells)
 
 
@@ -158,58 +146,58 @@ async def test_a_bell_during_the_reading_counts_though_another_call_has_heard_it
 
 
 async def test_after_a_while_one_question_for_all_who_ask_lengthens_the_memory(
-    memory: NothingNew, database: Database, clock: Clock
+    memory: NothingNew, database: Database, clock: StillClock
 ) -> None:
     for system in (ONE, OTHER):
         find_empty(memory, system)
         assert await memory.is_empty(system, "documents")
     for _ in range(3):
-        clock.pass_(nothing_new.REMEMBERED_S)
+        clock.now += nothing_new.REMEMBERED_S
         assert await memory.is_empty(ONE, "documents")
         assert await memory.is_empty(OTHER, "documents")
     assert database.asked == [{ONE, OTHER}] * 3
 
 
 async def test_what_came_without_a_bell_is_found_by_that_question(
-    memory: NothingNew, database: Database, clock: Clock
+    memory: NothingNew, database: Database, clock: StillClock
 ) -> None:
     find_empty(memory)
     find_empty(memory, OTHER)
     assert await memory.is_empty(OTHER, "documents")
     database.open = {ONE}
-    clock.pass_(nothing_new.REMEMBERED_S)
+    clock.now += nothing_new.REMEMBERED_S
     assert not await memory.is_empty(ONE, "documents")
     assert await memory.is_empty(OTHER, "documents")
 
 
 async def test_a_system_that_asks_no_more_is_not_asked_about(
-    memory: NothingNew, database: Database, clock: Clock
+    memory: NothingNew, database: Database, clock: StillClock
 ) -> None:
     find_empty(memory)
     find_empty(memory, OTHER)
-    clock.pass_(nothing_new.REMEMBERED_S)
+    clock.now += nothing_new.REMEMBERED_S
     assert await memory.is_empty(ONE, "documents")
     assert database.asked == [{ONE}]
 
 
 async def test_a_bell_while_the_question_is_asked_wins(
-    memory: NothingNew, database: Database, bells: Bells, clock: Clock
+    memory: NothingNew, database: Database, bells: Bells, clock: StillClock
 ) -> None:
     async def ring() -> None:
         bells.of[ONE].was_rung = True
 
     find_empty(memory)
     database.meanwhile = ring
-    clock.pass_(nothing_new.REMEMBERED_S)
+    clock.now += nothing_new.REMEMBERED_S
     assert not await memory.is_empty(ONE, "documents")
 
 
 async def test_without_a_database_nothing_is_known(
-    memory: NothingNew, database: Database, clock: Clock
+    memory: NothingNew, database: Database, clock: StillClock
 ) -> None:
     find_empty(memory)
     database.down = True
-    clock.pass_(nothing_new.REMEMBERED_S)
+    clock.now += nothing_new.REMEMBERED_S
     assert not await memory.is_empty(ONE, "documents")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from hub.services.sender_share import SenderShares, ShareRules
+from tests.support.clock import StillClock
 
 A, B = UUID(int=1), UUID(int=2)
 
@@ -18,22 +19,14 @@ def test_a_sender_is_put_off_only_while_its_documents_take_long() -> None:
     assert not shares.is_taken(A)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def _work(shares: SenderShares, clock: Clock, system: UUID, seconds: float) -> None:
+def _work(shares: SenderShares, clock: StillClock, system: UUID, seconds: float) -> None:
     with shares.one(system):
         clock.now += seconds
 
 
 def test_many_documents_just_below_the_limit_count_together() -> None:
-    clock = Clock()
-    shares = SenderShares(ShareRules(), clock)
+    clock = StillClock()
+    shares = SenderShares(ShareRules(), clock.monotonic)
     _work(shares, clock, A, 9)
     with shares.one(A):
         assert not shares.is_taken(A)
@@ -45,8 +38,8 @@ def test_many_documents_just_below_the_limit_count_together() -> None:
 
 
 def test_any_number_of_ordinary_letters_is_no_reason() -> None:
-    clock = Clock()
-    shares = SenderShares(ShareRules(), clock)
+    clock = StillClock()
+    shares = SenderShares(ShareRules(), clock.monotonic)
     for _ in range(500):
         _work(shares, clock, A, 0.1)
     with shares.one(A):
@@ -54,8 +47,8 @@ def test_any_number_of_ordinary_letters_is_no_reason() -> None:
 
 
 def test_what_was_slow_a_minute_ago_is_forgotten_and_leaves_nothing() -> None:
-    clock = Clock()
-    shares = SenderShares(ShareRules(), clock)
+    clock = StillClock()
+    shares = SenderShares(ShareRules(), clock.monotonic)
     _work(shares, clock, A, 30)
     with shares.one(A):
         assert shares.is_taken(A)

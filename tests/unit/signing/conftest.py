@@ -13,9 +13,10 @@ from adapters.simulator.letter import make_letter
 from signing.credentials import Credential
 from signing.devpki import DevPki
 from signing.options import VerifyOptions
-from signing.pades import sign_letter
-from signing.report import FileReport
+from signing.pades import append_signature, sign_letter
+from signing.report import FileReport, Indication
 from signing.verify import verify_bytes
+from tests.support.raw_form import raw_form
 
 NOW = datetime(2026, 1, 5, 8, 30, 45, tzinfo=UTC)
 SIGNER = "Nguyễn Văn Ẩn"
@@ -75,3 +76,16 @@ def file_with(tmp_path: Path) -> Callable[[bytes], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def signed_form(office: Office) -> bytes:
+    """A PDF with one of each thing that an update may change (`tests.support.raw_form`), signed once."""
+    made = append_signature(raw_form(), office.person, now=NOW).data
+    assert judged_form(made).indication is Indication.TOTAL_PASSED
+    return made
+
+
+def judged_form(data: bytes) -> FileReport:
+    """The verdict on what became of it; nobody is asked whom to trust."""
+    return verify_bytes(data, name="f", options=VerifyOptions(no_trust=True))

@@ -11,13 +11,10 @@ import re
 
 import pytest
 
-from signing.options import VerifyOptions
-from signing.pades import append_signature
 from signing.report import FileReport, Indication
-from signing.verify import verify_bytes
 from tests.support.raw_form import CATALOG, OBJECTS, PAGE, PAGES, TEXT, body_of, raw_form, stream, text
 from tests.support.raw_pdf import appended
-from tests.unit.signing.conftest import NOW, Office
+from tests.unit.signing.conftest import judged_form
 
 SIGNATURE = 28
 """The number that the signature's dictionary gets."""
@@ -25,19 +22,8 @@ OTHER = stream(b"", text(b"Pay 900 dollars", 20, 250))
 OTHER_OBJECT = b"\n%d 0 obj\n%b\nendobj\n" % (TEXT, OTHER)
 
 
-@pytest.fixture(scope="module")
-def signed(office: Office) -> bytes:
-    made = append_signature(raw_form(), office.person, now=NOW).data
-    assert _judged(made).indication is Indication.TOTAL_PASSED
-    return made
-
-
-def _judged(data: bytes) -> FileReport:
-    return verify_bytes(data, name="f", options=VerifyOptions(no_trust=True))
-
-
 def _refused(data: bytes) -> FileReport:
-    report = _judged(data)
+    report = judged_form(data)
     assert report.indication in {Indication.INDETERMINATE, Indication.TOTAL_FAILED}
     codes = {f.code for s in report.signatures for f in s.findings} | {f.code for f in report.findings}
     assert "INTERNAL_ERROR" not in codes
@@ -72,20 +58,22 @@ def _hole(pdf: bytes) -> tuple[int, int]:
         b"/ByteRange 4 0 R",
     ],
 )
-def test_a_byte_range_that_is_none(signed: bytes, entry: bytes) -> None:
-    found = _range(signed)
-    report = _refused(signed.replace(found[0], entry.ljust(len(found[0])), 1))
+def test_a_byte_range_that_is_none(signed_form: bytes, entry: bytes) -> None:
+    found = _range(signed_form)
+    report = _refused(signed_form.replace(found[0], entry.ljust(len(found[0])), 1))
     assert report.indication is Indication.TOTAL_FAILED
     # And the same in an update, beside a signed revision that is whole.
-    body = signed[signed.rindex(b"obj", 0, found.start()) + 3 : signed.index(b"endobj", found.end())]
+    body = signed_form[
+        signed_form.rindex(b"obj", 0, found.start()) + 3 : signed_form.index(b"endobj", found.end())
+    ]
     for more in ({}, {(TEXT, 0): OTHER}):
-        _refused(appended(signed, {(SIGNATURE, 0): body.replace(found[0], entry), **more}))
+        _refused(appended(signed_form, {(SIGNATURE, 0): body.replace(found[0], entry), **more}))
 
 
 @pytest.mark.parametrize("value", [b"<>", b"null", b"()", b"<00>", b"<30820>", b"<zz>", b"4 0 R"])
-def test_a_value_that_is_none(signed: bytes, value: bytes) -> None:
-    start, end = _hole(signed)
-    report = _refused(signed[: start - 1] + value.ljust(end + 2 - start) + signed[end + 1 :])
+def test_a_value_that_is_none(signed_form: bytes, value: bytes) -> None:
+    start, end = _hole(signed_form)
+    report = _refused(signed_form[: start - 1] + value.ljust(end + 2 - start) + signed_form[end + 1 :])
     assert report.indication is Indication.TOTAL_FAILED
 
 
@@ -97,19 +85,19 @@ def test_a_value_that_is_none(signed: bytes, value: bytes) -> None:
         b"/V [%d %d %d]",
     ],
 )
-def test_entries_written_into_the_hole(signed: bytes, more: bytes) -> None:
-    start, end = _hole(signed)
-    digits = signed[start:end].rstrip(b"0") + b"00"
+def test_entries_written_into_the_hole(signed_form: bytes, more: bytes) -> None:
+    start, end = _hole(signed_form)
+    digits = signed_form[start:end].rstrip(b"0") + b"00"
     digits += b"0" * (len(digits) % 2)
-    entry = b"> %b /Other <" % (more % tuple(int(_range(signed)[n]) for n in (2, 3, 4)))
-    _refused(signed[:start] + digits + entry.ljust(end - start - len(digits), b"0") + signed[end:])
+    entry = b"> %b /Other <" % (more % tuple(int(_range(signed_form)[n]) for n in (2, 3, 4)))
+    _refused(signed_form[:start] + digits + entry.ljust(end - start - len(digits), b"0") + signed_form[end:])
 
 
 @pytest.mark.parametrize("is_told", [False, True])
-def test_something_put_in_between_the_signed_bytes(signed: bytes, is_told: bool) -> None:
-    found, (_, end) = _range(signed), _hole(signed)
+def test_something_put_in_between_the_signed_bytes(signed_form: bytes, is_told: bool) -> None:
+    found, (_, end) = _range(signed_form), _hole(signed_form)
     moved = b"/ByteRange [0 %b %d %b]" % (found[2], int(found[3]) + len(OTHER_OBJECT), found[4])
-    told = signed.replace(found[0], moved, 1) if is_told else signed
+    told = signed_form.replace(found[0], moved, 1) if is_told else signed_form
     _refused(told[: end + 1] + OTHER_OBJECT + told[end + 1 :])
 
 
@@ -140,23 +128,23 @@ def _with_table(pdf: bytes, objects: bytes, lines: bytes, trailer: bytes = b"") 
         b"1 1\n%010d 00000 n \n",
     ],
 )
-def test_cross_references_to_another_text(signed: bytes, lines: bytes) -> None:
-    _refused(_with_table(signed, OTHER_OBJECT, lines))
+def test_cross_references_to_another_text(signed_form: bytes, lines: bytes) -> None:
+    _refused(_with_table(signed_form, OTHER_OBJECT, lines))
 
 
 @pytest.mark.parametrize("is_first", [False, True])
-def test_a_number_listed_at_two_places(signed: bytes, is_first: bool) -> None:
+def test_a_number_listed_at_two_places(signed_form: bytes, is_first: bool) -> None:
     """Some readers take the first line, some the last."""
-    true = b"%010d 00000 n \n" % (signed.index(b"\n4 0 obj") + 1)
+    true = b"%010d 00000 n \n" % (signed_form.index(b"\n4 0 obj") + 1)
     both = [b"4 1\n%010d 00000 n \n", b"4 1\n" + true]
-    report = _refused(_with_table(signed, OTHER_OBJECT, b"".join(both if is_first else both[::-1])))
+    report = _refused(_with_table(signed_form, OTHER_OBJECT, b"".join(both if is_first else both[::-1])))
     assert "several places" in report.signatures[0].findings[0].en
 
 
 @pytest.mark.parametrize("size", [b"0", b"5", b"17"])
-def test_objects_that_the_update_says_are_not_there(signed: bytes, size: bytes) -> None:
+def test_objects_that_the_update_says_are_not_there(signed_form: bytes, size: bytes) -> None:
     """Readers that keep to /Size show a page without them."""
-    update = _with_table(signed, b"", b"0 0\n").replace(b"/Size 200", b"/Size " + size)
+    update = _with_table(signed_form, b"", b"0 0\n").replace(b"/Size 200", b"/Size " + size)
     report = _refused(update)
     assert "said not to be there" in report.signatures[0].findings[0].en
 
@@ -171,17 +159,17 @@ def test_objects_that_the_update_says_are_not_there(signed: bytes, size: bytes) 
         b"/Contents 17 0 R/PieceInfo<</x<</y 1/y 2>>>>",
     ],
 )
-def test_an_entry_that_stands_twice(signed: bytes, page: bytes) -> None:
+def test_an_entry_that_stands_twice(signed_form: bytes, page: bytes) -> None:
     """Some readers take the first, some the last."""
-    _refused(appended(signed, {(16, 0): b"<</Type/Page/Parent 2 0 R%b>>" % page}))
+    _refused(appended(signed_form, {(16, 0): b"<</Type/Page/Parent 2 0 R%b>>" % page}))
 
 
 @pytest.mark.parametrize(
     "more", [b"/Root 1 0 R/Root 100 0 R", b"/Root 100 0 R/Root 1 0 R", b"/Root 1 0 R/#52oot 1 0 R"]
 )
-def test_a_trailer_with_an_entry_twice(signed: bytes, more: bytes) -> None:
-    catalog = body_of(signed, CATALOG).rstrip()[:-2] + b"/OpenAction<</S/JavaScript/JS(x)>> >>"
-    update = appended(signed, {(100, 0): catalog})
+def test_a_trailer_with_an_entry_twice(signed_form: bytes, more: bytes) -> None:
+    catalog = body_of(signed_form, CATALOG).rstrip()[:-2] + b"/OpenAction<</S/JavaScript/JS(x)>> >>"
+    update = appended(signed_form, {(100, 0): catalog})
     start = update.rindex(b"/Root 1 0 R")
     _refused(update[:start] + more + update[start + len(b"/Root 1 0 R") :])
 
@@ -193,18 +181,20 @@ def _reference_stream(number: int, places: dict[int, int], trailer: bytes) -> by
     return b"%d 0 obj\n%b\nendobj\n" % (number, stream(entries, rows))
 
 
-def test_a_hidden_section_beside_the_table(signed: bytes) -> None:
+def test_a_hidden_section_beside_the_table(signed_form: bytes) -> None:
     """Hybrid files: what the stream lists is seen by readers that know streams [ISO 32000-2 §7.5.8.4]."""
-    place = len(signed) + len(OTHER_OBJECT)
-    beside = _reference_stream(150, {TEXT: len(signed) + 1, 150: place}, b"")
-    for lines in (b"0 0\n", b"4 1\n%010d 00000 n \n" % (signed.index(b"\n4 0 obj") + 1)):
-        _refused(_with_table(signed, OTHER_OBJECT + beside, lines, b"/XRefStm %d" % place))
+    place = len(signed_form) + len(OTHER_OBJECT)
+    beside = _reference_stream(150, {TEXT: len(signed_form) + 1, 150: place}, b"")
+    for lines in (b"0 0\n", b"4 1\n%010d 00000 n \n" % (signed_form.index(b"\n4 0 obj") + 1)):
+        _refused(_with_table(signed_form, OTHER_OBJECT + beside, lines, b"/XRefStm %d" % place))
 
 
-def test_an_update_behind_a_reference_stream(signed: bytes) -> None:
-    place = len(signed) + len(OTHER_OBJECT)
-    section = _reference_stream(150, {TEXT: len(signed) + 1, 150: place}, b"/Prev %d" % _pointer(signed))
-    _refused(signed + OTHER_OBJECT + section + b"startxref\n%d\n%%%%EOF\n" % place)
+def test_an_update_behind_a_reference_stream(signed_form: bytes) -> None:
+    place = len(signed_form) + len(OTHER_OBJECT)
+    section = _reference_stream(
+        150, {TEXT: len(signed_form) + 1, 150: place}, b"/Prev %d" % _pointer(signed_form)
+    )
+    _refused(signed_form + OTHER_OBJECT + section + b"startxref\n%d\n%%%%EOF\n" % place)
 
 
 @pytest.mark.parametrize(
@@ -221,17 +211,17 @@ def test_an_update_behind_a_reference_stream(signed: bytes) -> None:
         b"\0" * 40 + b"junk",
     ],
 )
-def test_bytes_after_the_end_that_are_no_update(signed: bytes, tail: bytes) -> None:
-    _refused(signed + tail)
+def test_bytes_after_the_end_that_are_no_update(signed_form: bytes, tail: bytes) -> None:
+    _refused(signed_form + tail)
 
 
 @pytest.mark.parametrize("head", [b"% a comment\n", b"%PDF-1.4\n", b" ", raw_form()])
-def test_bytes_before_the_beginning(signed: bytes, head: bytes) -> None:
-    assert _refused(head + signed).indication is Indication.TOTAL_FAILED
+def test_bytes_before_the_beginning(signed_form: bytes, head: bytes) -> None:
+    assert _refused(head + signed_form).indication is Indication.TOTAL_FAILED
 
 
-def test_another_document_after_the_end(signed: bytes) -> None:
-    _refused(signed + raw_form())
+def test_another_document_after_the_end(signed_form: bytes) -> None:
+    _refused(signed_form + raw_form())
 
 
 def _other_tree() -> dict[tuple[int, int], bytes]:
@@ -243,22 +233,22 @@ def _other_tree() -> dict[tuple[int, int], bytes]:
     }
 
 
-def test_another_catalog_under_an_update(signed: bytes) -> None:
-    update = appended(signed, _other_tree())
+def test_another_catalog_under_an_update(signed_form: bytes) -> None:
+    update = appended(signed_form, _other_tree())
     start = update.rindex(b"/Root 1 0 R")
-    assert _judged(update).indication is Indication.TOTAL_PASSED  # written, and shown by nothing
+    assert judged_form(update).indication is Indication.TOTAL_PASSED  # written, and shown by nothing
     _refused(update[:start] + b"/Root 100 0 R" + update[start + len(b"/Root 1 0 R") :])
 
 
-def test_a_newest_section_that_knows_no_earlier_one(signed: bytes) -> None:
-    update = appended(signed, _other_tree())
+def test_a_newest_section_that_knows_no_earlier_one(signed_form: bytes) -> None:
+    update = appended(signed_form, _other_tree())
     start = update.rindex(b"/Prev")
     end = update.index(b">>", start)
     _refused(update[:start] + b" " * (end - start) + update[end:])
     _refused(update[:start] + b"/Prev %d " % update.rindex(b"xref\n100") + update[end:])
 
 
-def test_a_copied_signature_over_a_changed_text(signed: bytes) -> None:
-    start = signed.rindex(b"%d 0 obj" % SIGNATURE)
-    body = signed[signed.index(b"obj", start) + 3 : signed.index(b"endobj", start)]
-    _refused(appended(signed, {(TEXT, 0): OTHER, (SIGNATURE, 0): body}))
+def test_a_copied_signature_over_a_changed_text(signed_form: bytes) -> None:
+    start = signed_form.rindex(b"%d 0 obj" % SIGNATURE)
+    body = signed_form[signed_form.index(b"obj", start) + 3 : signed_form.index(b"endobj", start)]
+    _refused(appended(signed_form, {(TEXT, 0): OTHER, (SIGNATURE, 0): body}))

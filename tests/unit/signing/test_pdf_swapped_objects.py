@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from signing.options import VerifyOptions
-from signing.pades import append_signature
-from signing.report import Changes, FileReport, Indication
-from signing.verify import verify_bytes
+from signing.report import Changes, Indication
 from tests.support.raw_form import (
     AMOUNT,
     ATTACHED,
@@ -39,13 +36,12 @@ from tests.support.raw_form import (
     TEXT,
     TICK,
     UNICODE,
-    raw_form,
     stream,
     swapped,
     text,
     written,
 )
-from tests.unit.signing.conftest import NOW, Office
+from tests.unit.signing.conftest import judged_form
 
 SCRIPT = b"<</S/JavaScript/JS(app.alert\\(1\\))>>"
 COURIER = b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"
@@ -55,19 +51,8 @@ SIGNATURE = 27
 """The number that the signature's field gets."""
 
 
-@pytest.fixture(scope="module")
-def signed(office: Office) -> bytes:
-    made = append_signature(raw_form(), office.person, now=NOW).data
-    assert _judged(made).indication is Indication.TOTAL_PASSED
-    return made
-
-
-def _judged(data: bytes) -> FileReport:
-    return verify_bytes(data, name="f", options=VerifyOptions(no_trust=True))
-
-
 def _refused(data: bytes) -> None:
-    report = _judged(data)
+    report = judged_form(data)
     assert report.indication is not Indication.TOTAL_PASSED
     assert report.signatures[0].intact
     assert report.signatures[0].changes in {Changes.SUSPICIOUS, Changes.FORBIDDEN}
@@ -86,8 +71,8 @@ def _refused(data: bytes) -> None:
         (FILE, b"attached 900"),
     ],
 )
-def test_a_stream_with_other_content(signed: bytes, number: int, content: bytes) -> None:
-    _refused(written(signed, number, content))
+def test_a_stream_with_other_content(signed_form: bytes, number: int, content: bytes) -> None:
+    _refused(written(signed_form, number, content))
 
 
 @pytest.mark.parametrize(
@@ -119,9 +104,9 @@ def test_a_stream_with_other_content(signed: bytes, number: int, content: bytes)
     ],
 )
 def test_an_object_that_shows_leads_or_acts_otherwise(
-    signed: bytes, number: int, old: bytes, new: bytes
+    signed_form: bytes, number: int, old: bytes, new: bytes
 ) -> None:
-    _refused(swapped(signed, number, old, new))
+    _refused(swapped(signed_form, number, old, new))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +123,8 @@ def test_an_object_that_shows_leads_or_acts_otherwise(
         b"/Trans<</S/Wipe>>",
     ],
 )
-def test_a_page_with_another_entry(signed: bytes, entry: bytes) -> None:
-    _refused(swapped(signed, SECOND_PAGE, b"/Contents", entry + b"/Contents"))
+def test_a_page_with_another_entry(signed_form: bytes, entry: bytes) -> None:
+    _refused(swapped(signed_form, SECOND_PAGE, b"/Contents", entry + b"/Contents"))
 
 
 @pytest.mark.parametrize(
@@ -166,9 +151,9 @@ def test_a_page_with_another_entry(signed: bytes, entry: bytes) -> None:
     ],
 )
 def test_a_form_that_says_something_else_than_it_shows(
-    signed: bytes, number: int, old: bytes, new: bytes
+    signed_form: bytes, number: int, old: bytes, new: bytes
 ) -> None:
-    _refused(swapped(signed, number, old, new, {NEW: COURIER}))
+    _refused(swapped(signed_form, number, old, new, {NEW: COURIER}))
 
 
 @pytest.mark.parametrize(
@@ -182,17 +167,21 @@ def test_a_form_that_says_something_else_than_it_shows(
         b"/AA<</E%b>>" % SCRIPT,
     ],
 )
-def test_a_new_field_that_covers_or_acts_before_anybody_has_signed_it(signed: bytes, entries: bytes) -> None:
-    listed = swapped(signed, FORM, b"27 0 R ]", b"27 0 R 60 0 R ]", {NEW: FIELD % entries, NEW + 1: WHITE})
+def test_a_new_field_that_covers_or_acts_before_anybody_has_signed_it(
+    signed_form: bytes, entries: bytes
+) -> None:
+    listed = swapped(
+        signed_form, FORM, b"27 0 R ]", b"27 0 R 60 0 R ]", {NEW: FIELD % entries, NEW + 1: WHITE}
+    )
     _refused(swapped(listed, PAGE, b"27 0 R ]", b"27 0 R 60 0 R ]"))
 
 
 @pytest.mark.parametrize(
     "kind", [b"FreeText", b"Stamp", b"Redact", b"Highlight", b"Ink", b"Watermark", b"FileAttachment", b"Foo"]
 )
-def test_a_new_annotation(signed: bytes, kind: bytes) -> None:
+def test_a_new_annotation(signed_form: bytes, kind: bytes) -> None:
     note = b"<</Type/Annot/Subtype/%b/F 4/Rect[20 240 120 270]/Contents(x)/AP<</N 61 0 R>>>>" % kind
-    _refused(swapped(signed, PAGE, b"27 0 R ]", b"27 0 R 60 0 R ]", {NEW: note, NEW + 1: WHITE}))
+    _refused(swapped(signed_form, PAGE, b"27 0 R ]", b"27 0 R 60 0 R ]", {NEW: note, NEW + 1: WHITE}))
 
 
 @pytest.mark.parametrize(
@@ -207,14 +196,19 @@ def test_a_new_annotation(signed: bytes, kind: bytes) -> None:
         (CATALOG, b"/Metadata", b"/Version/2.0/DSS<<>>/MarkInfo<</Marked true>>/Metadata"),
     ],
 )
-def test_what_honest_programs_write_anew(signed: bytes, number: int, old: bytes, new: bytes) -> None:
-    assert _judged(swapped(signed, number, old, new, {NEW: COURIER})).indication is Indication.TOTAL_PASSED
+def test_what_honest_programs_write_anew(signed_form: bytes, number: int, old: bytes, new: bytes) -> None:
+    assert (
+        judged_form(swapped(signed_form, number, old, new, {NEW: COURIER})).indication
+        is Indication.TOTAL_PASSED
+    )
 
 
-def test_a_page_that_now_has_its_ancestors_entries_itself(signed: bytes) -> None:
+def test_a_page_that_now_has_its_ancestors_entries_itself(signed_form: bytes) -> None:
     """iText's append mode writes a page with what it inherits."""
     inherited = OBJECTS[PAGES][OBJECTS[PAGES].index(b"/MediaBox") : -2]
-    made = swapped(signed, SECOND_PAGE, b"/Contents", inherited + b"/Contents")
-    assert _judged(made).indication is Indication.TOTAL_PASSED
-    made = swapped(signed, SECOND_PAGE, b"/Contents", inherited.replace(b"7 0 R", b"6 0 R") + b"/Contents")
+    made = swapped(signed_form, SECOND_PAGE, b"/Contents", inherited + b"/Contents")
+    assert judged_form(made).indication is Indication.TOTAL_PASSED
+    made = swapped(
+        signed_form, SECOND_PAGE, b"/Contents", inherited.replace(b"7 0 R", b"6 0 R") + b"/Contents"
+    )
     _refused(made)

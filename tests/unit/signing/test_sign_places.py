@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
-from adapters.simulator.letter import make_letter
 from signing.appearance import Appearance, Place, above_name, below_authority
 from signing.errors import DocumentRefused
 from signing.pades import sign_pdf
 from signing.report import Role
 from signing.roles import Look
 from signing.sign_look import LookRequest, appearance
+from tests.support.papers import small_letter
 from tests.unit.signing.conftest import NOW, SIGNER, Office
-
-
-def _letter(authority: str) -> bytes:
-    return make_letter(
-        issuing_body="UBND phường A",
-        code_notation="UBND",
-        place="A",
-        issued_on=date(2026, 1, 5),
-        subject="việc thử",
-        paragraphs=["Nội dung."],
-        signing_authority=authority,
-        signer_title="Chủ tịch",
-        signer_name=SIGNER,
-    )
 
 
 def _overlap(one: Place, other: Place) -> bool:
@@ -39,7 +23,7 @@ def _overlap(one: Place, other: Place) -> bool:
     "authority", ["TM. Ủy ban nhân dân", "KT. Chủ tịch", "TUQ. Chủ tịch", "TL. Chủ tịch"]
 )
 def test_without_the_name_the_signature_goes_below_the_line_of_authority(authority: str) -> None:
-    pdf = _letter(authority)
+    pdf = small_letter(SIGNER, authority=authority)
     asked = appearance(pdf, LookRequest(look=Look.SIGNER), holder="Người Khác", now=NOW)
     assert asked.place == below_authority(pdf)
     assert asked.place.page == above_name(pdf, SIGNER).page
