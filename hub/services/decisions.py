@@ -42,7 +42,7 @@ from hub.ports.records import (
     Offer,
 )
 from hub.ports.unit_of_work import Transaction
-from hub.services.added import added_delivery, hint_at, verify_task
+from hub.services.added_delivery import added_delivery, hint_at, verify_task
 from hub.services.directory_snapshot import DirectorySnapshot
 from hub.services.evidence import redirection, refusal
 from hub.services.illegal_moves import IllegalMoves

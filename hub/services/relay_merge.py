@@ -15,7 +15,7 @@ from hub.domain.events import EventKind
 from hub.domain.submission import MessageKind
 from hub.ports.records import Change, DeliveryRecord, DocumentRecord
 from hub.ports.unit_of_work import Transaction
-from hub.services.added import added_delivery, hint_at, verify_task
+from hub.services.added_delivery import added_delivery, hint_at, verify_task
 from hub.services.kit import Kit
 
 
